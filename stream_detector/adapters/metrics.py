@@ -1,0 +1,83 @@
+"""The catalogue of all Prometheus metrics: one place for names, labels, units and help. No label ever names a client."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_HOOK_S = (0.000_025, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
+_SIZES = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
+
+
+class WorkerMetrics:
+    """What a worker reports."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        prefix = "stream_detector_"
+        self.calls = Counter(f"{prefix}calls", "Calls observed.", registry=registry)
+        self.replayed = Counter(
+            f"{prefix}replayed_records", "Records skipped because a checkpoint already includes them.", registry=registry
+        )
+        self.dead_letters = Counter(f"{prefix}dead_letters", "Calls dead-lettered.", ["reason"], registry=registry)
+        self.decisions = Counter(
+            f"{prefix}decisions",
+            "Decisions made; `reason` is the detector with the greatest part.",
+            ["action", "mode", "reason"],
+            registry=registry,
+        )
+        self.readings = Counter(f"{prefix}readings", "Detector readings.", ["detector", "state"], registry=registry)
+        self.call_to_decision = Histogram(
+            f"{prefix}call_to_decision_seconds",
+            "From the send of the causing call to the decision being stored and published.",
+            buckets=_LATENCY_S,
+            registry=registry,
+        )
+        self.chunk_seconds = Histogram(
+            f"{prefix}chunk_seconds", "Time to handle one micro-batch.", buckets=_LATENCY_S, registry=registry
+        )
+        self.chunk_records = Histogram(
+            f"{prefix}chunk_records", "Records in one micro-batch.", buckets=_SIZES, registry=registry
+        )
+        self.lag = Gauge(
+            f"{prefix}lag_records", "Records behind the end of the partition.", ["partition"], registry=registry
+        )
+        self.checkpoint_age = Gauge(
+            f"{prefix}checkpoint_age_seconds",
+            "Time since the oldest unsaved call was handled; 0 when everything is saved.",
+            registry=registry,
+        )
+        self.checkpoint_seconds = Histogram(
+            f"{prefix}checkpoint_seconds", "Time to write one checkpoint.", buckets=_LATENCY_S, registry=registry
+        )
+        self.checkpoint_bytes = Counter(f"{prefix}checkpoint_bytes", "Bytes written to checkpoints.", registry=registry)
+        self.store_retries = Counter(
+            f"{prefix}store_retries", "Store operations tried again because Redis did not answer.", registry=registry
+        )
+        self.profiles = Gauge(f"{prefix}profiles_in_memory", "Client profiles held in memory.", registry=registry)
+        self.valve_open = Gauge(
+            f"{prefix}valve_open",
+            "1 while the safety valve turns new actions into shadow.",
+            ["partition"],
+            registry=registry,
+        )
+        self.transport = Gauge(
+            f"{prefix}transport_info", "1 for the Kafka transport in use.", ["transport"], registry=registry
+        )
+
+
+class HookMetrics:
+    """What a hook reports."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        prefix = "stream_detector_hook_"
+        self.verdicts = Counter(f"{prefix}verdicts", "Answers to gateways.", ["action", "cause"], registry=registry)
+        self.seconds = Histogram(
+            f"{prefix}seconds", "Time to answer, inside the process.", buckets=_HOOK_S, registry=registry
+        )
+        self.subjects = Gauge(
+            f"{prefix}table_subjects", "Standing decisions in the table.", ["action", "mode"], registry=registry
+        )
+        self.table_age = Gauge(
+            f"{prefix}table_age_seconds", "Time since Redis last proved the table fresh.", registry=registry
+        )
+        self.limiter_errors = Counter(
+            f"{prefix}limiter_errors", "Limit checks that Redis did not answer.", registry=registry
+        )

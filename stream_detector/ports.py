@@ -1,0 +1,202 @@
+"""What the service needs from the outside, as protocols. Adapters implement them; tests run each suite on every adapter.
+
+Every store method raises `StoreUnavailable` when the other side does not answer, and keeps the cause.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from stream_detector.domain.dead_letters import DeadLetter
+from stream_detector.domain.decisions import Decision, Limit, Subject
+from stream_detector.domain.errors import RejectReason
+
+
+class Record(Struct, frozen=True, gc=False):
+    """One raw record of the calls topic."""
+
+    offset: int
+    timestamp_ms: int
+    """Wall time when the producer sent it, milliseconds since 1970; 0 where unknown."""
+    key: bytes | None
+    value: bytes | None
+
+
+class Checkpoint(Struct, frozen=True, kw_only=True):
+    """Everything a partition's owner needs to go on after `offset`, written in one atomic step."""
+
+    partition: int
+    offset: int
+    """Last offset that all of this includes; -1 before the first record."""
+    profiles: Mapping[str, bytes]
+    """Client -> encoded profile; only those changed since the checkpoint before."""
+    partition_state: bytes
+    """Segment models, calibration, population windows and the safety valve of the partition."""
+
+
+class Ownership(Struct, frozen=True, kw_only=True):
+    """Proof that this worker owns a partition, and where it stood."""
+
+    partition: int
+    token: int
+    """Fencing token: a later owner has a greater one."""
+    offset: int
+    """Offset of the last checkpoint; -1 when there is none."""
+    partition_state: bytes | None
+
+
+class ProfileStore(Protocol):
+    """Keeps partition checkpoints."""
+
+    async def claim(self, partition: int) -> Ownership:
+        """Take the partition over: every earlier owner is fenced off from now on."""
+
+    async def load(self, partition: int, clients: Sequence[str]) -> list[bytes | None]:
+        """Read profiles, in the order of `clients`, in one round trip; None where there is none."""
+
+    async def checkpoint(self, ownership: Ownership, checkpoint: Checkpoint) -> None:
+        """Write everything, or nothing.
+
+        Raises:
+            OwnershipLost: another worker has claimed the partition; nothing was written.
+        """
+
+
+class PopulationStore(Protocol):
+    """Counts shared by all partitions: how many distinct clients of each partition use a template."""
+
+    async def exchange(self, partition: int, counts: Mapping[int, int], now_s: float) -> dict[int, int]:
+        """Publish this partition's absolute counts (template -> distinct clients); return the other partitions' sums.
+
+        Absolute values make it idempotent. The answer has every template of `counts`; 0 where nobody else uses it.
+        """
+
+
+class DecisionStore(Protocol):
+    """Standing decisions, shared by workers, hooks and the console."""
+
+    async def put(self, decisions: Sequence[Decision], now_s: float) -> list[bool]:
+        """Store and announce; False where the decision was not taken: a replay (same subject and partition, offset not
+        above the stored one) or the engine against an operator's live `allow`."""
+
+    async def standing(self, now_s: float) -> list[Decision]:
+        """Every decision that has not expired."""
+
+    def changes(self) -> AsyncIterator[Decision | None]:
+        """Decisions as they are announced; None at least once a second while the connection is proven alive.
+
+        Raises:
+            StoreUnavailable: the connection broke; call `standing` and `changes` again.
+        """
+
+
+class Admission(Struct, frozen=True, gc=False):
+    """The limiter's answer."""
+
+    allowed: bool
+    remaining: int
+    """Calls that would pass right now, after this one."""
+    retry_after_s: float
+    """0 when allowed; else seconds until one call will pass."""
+    reset_after_s: float
+    """Seconds until the whole burst is there again."""
+
+
+class Limiter(Protocol):
+    """One GCRA limit per subject, shared by all hooks."""
+
+    async def admit(self, subject: Subject, limit: Limit, now_s: float) -> Admission:
+        """Count one call against the subject's limit; a refused call costs nothing."""
+
+
+class DecisionLog(Protocol):
+    """The compacted topic of decisions."""
+
+    async def publish(self, decisions: Sequence[Decision], caused_at_ms: Sequence[int]) -> None:
+        """Return once the broker has them all. `caused_at_ms`: wall time at which each causing call was sent (record header `caused_at_ms`)."""
+
+
+class DeadLetterLog(Protocol):
+    """The topic of calls that could not be used."""
+
+    async def publish(self, letters: Sequence[DeadLetter]) -> None:
+        """Return once the broker has them all."""
+
+
+class Clock(Protocol):
+    """Where entry points get the time from; the core takes it as an argument."""
+
+    def now_s(self) -> float:
+        """Seconds since 1970: wall time, or a scaled simulation clock."""
+
+
+class ChunkHandler(Protocol):
+    """What the stream drives: `service.Service`. All calls come from one task at a time."""
+
+    async def claim(self, partition: int, end_offset: int) -> int:
+        """Take a partition over; `end_offset` is the offset of its next record.
+
+        Returns:
+            The offset up to which everything is saved already; -1 for nothing.
+
+        Raises:
+            ConfigError: the checkpoint lies beyond the end of the partition (the topic was made anew).
+        """
+
+    async def handle(self, partition: int, records: Sequence[Record]) -> None:
+        """Handle one micro-batch, in offset order. On return its decisions and dead letters are out; it may be unsaved."""
+
+    async def tick(self) -> None:
+        """Write the checkpoints that are due. Called about four times a second."""
+
+    def saved_offset(self, partition: int) -> int:
+        """Records up to here may be acknowledged; -1 for none."""
+
+    async def release(self, partition: int) -> None:
+        """Write a last checkpoint and forget the partition."""
+
+    def forget(self, partition: int) -> None:
+        """Forget the partition without writing: somebody else owns it."""
+
+
+class ChunkReport(Struct, frozen=True, kw_only=True):
+    """What happened to one micro-batch."""
+
+    partition: int
+    records: int
+    calls: int
+    replayed: int
+    rejected: Sequence[RejectReason]
+    decisions: Sequence[Decision]
+    decision_latencies_s: Sequence[float]
+    """From the send of the causing call to the decision being stored and published, wall time; one per decision."""
+    readings: Mapping[tuple[str, str], int]
+    """(detector, "scored" or "warming") -> count."""
+    valve_open: bool
+    seconds: float
+
+
+class CheckpointReport(Struct, frozen=True, kw_only=True):
+    """One checkpoint written."""
+
+    partition: int
+    profiles: int
+    size_bytes: int
+    seconds: float
+
+
+class Observer(Protocol):
+    """Hears what happened; the core itself neither counts nor logs."""
+
+    def chunk(self, report: ChunkReport) -> None:
+        """One micro-batch was handled."""
+
+    def checkpoint(self, report: CheckpointReport) -> None:
+        """One checkpoint was written."""
+
+    def unsaved_since(self, seconds: float, profiles_in_memory: int) -> None:
+        """Age of the oldest call that no checkpoint includes (0 for none), and how many profiles are in memory."""
+
+    def store_retry(self) -> None:
+        """The store did not answer; the operation is tried again."""

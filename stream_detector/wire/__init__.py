@@ -1,0 +1,1 @@
+"""Bytes to domain and back. No I/O, no clock."""

@@ -1,0 +1,142 @@
+"""Records of the calls topic: JSON or MessagePack, one call or a batch of calls per record.
+
+Rules:
+1. A bad call harms nobody: the other calls of its batch are returned, and the bad one carries its reason.
+2. The first byte tells the format: `{`, `[` or white space is JSON, everything else MessagePack.
+3. Nothing of a prompt leaves this module in an error.
+"""
+
+import base64
+import re
+
+import msgspec
+from msgspec import Struct
+
+from stream_detector.domain.calls import ApiCall
+from stream_detector.domain.errors import MalformedCall, RejectReason
+
+_JSON_STARTS = frozenset(b"{[ \t\r\n")
+_ARRAY_STARTS = frozenset(b"[") | frozenset(range(0x90, 0xA0)) | {0xDC, 0xDD}
+_SECRET_FIELDS = frozenset({"prompt", "sketch", "params"})
+_KNOWN_FIELDS = tuple(field for field in ApiCall.__struct_fields__ if field not in _SECRET_FIELDS)
+_MAX_FIELD_CHARS = 256
+
+_json_call = msgspec.json.Decoder(ApiCall)
+_json_calls = msgspec.json.Decoder(list[ApiCall])
+_json_parts = msgspec.json.Decoder(list[msgspec.Raw])
+_msgpack_call = msgspec.msgpack.Decoder(ApiCall)
+_msgpack_calls = msgspec.msgpack.Decoder(list[ApiCall])
+_msgpack_parts = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_json_encoder = msgspec.json.Encoder()
+_msgpack_encoder = msgspec.msgpack.Encoder()
+
+
+class Rejected(Struct, frozen=True):
+    """A call of a record that could not be used."""
+
+    index: int
+    error: MalformedCall
+    payload_bytes: int
+    fields: dict[str, str]
+    """Known fields that could be read, shortened; never the prompt."""
+
+
+class Decoded(Struct, frozen=True):
+    """What one record holds."""
+
+    calls: list[ApiCall]
+    rejected: list[Rejected]
+
+
+def encode(call: ApiCall) -> bytes:
+    """One call as JSON."""
+    return _json_encoder.encode(call)
+
+
+def encode_batch(calls: list[ApiCall]) -> bytes:
+    """Many calls of one client as one MessagePack record."""
+    return _msgpack_encoder.encode(calls)
+
+
+def decode(value: bytes | None, *, max_bytes: int) -> Decoded:
+    """Read one record.
+
+    Args:
+        value: the record's bytes; None (a tombstone) is rejected like any other unreadable value.
+        max_bytes: larger records are rejected unread.
+    """
+    if not value:
+        return _all_rejected(value or b"", RejectReason.UNREADABLE, "the record is empty")
+    if len(value) > max_bytes:
+        return _all_rejected(
+            value, RejectReason.TOO_LARGE, f"record: {len(value)} bytes, must be at most {max_bytes} bytes"
+        )
+    first = value[0]
+    is_json = first in _JSON_STARTS
+    if first in _ARRAY_STARTS or (is_json and value.lstrip()[:1] == b"["):
+        return _decode_batch(value, is_json=is_json)
+    try:
+        call = _json_call.decode(value) if is_json else _msgpack_call.decode(value)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        return Decoded([], [_reject(0, value, error, is_json=is_json)])
+    return Decoded([call], [])
+
+
+def _decode_batch(value: bytes, *, is_json: bool) -> Decoded:
+    try:
+        return Decoded(_json_calls.decode(value) if is_json else _msgpack_calls.decode(value), [])
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        pass
+    try:
+        parts = _json_parts.decode(value) if is_json else _msgpack_parts.decode(value)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        return Decoded([], [_reject(0, value, error, is_json=is_json)])
+    calls: list[ApiCall] = []
+    rejected: list[Rejected] = []
+    decoder = _json_call if is_json else _msgpack_call
+    for index, part in enumerate(parts):
+        try:
+            calls.append(decoder.decode(part))
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            rejected.append(_reject(index, bytes(part), error, is_json=is_json))
+    return Decoded(calls, rejected)
+
+
+def _all_rejected(value: bytes, reason: RejectReason, detail: str) -> Decoded:
+    return Decoded([], [Rejected(0, MalformedCall(reason, detail), len(value), {})])
+
+
+def _reject(index: int, value: bytes, error: Exception, *, is_json: bool) -> Rejected:
+    try:
+        content = msgspec.json.decode(value) if is_json else msgspec.msgpack.decode(value)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        detail = f"the record is neither valid JSON nor valid MessagePack: {type(error).__name__}"
+        if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
+            detail = f"not valid {'JSON' if is_json else 'MessagePack'}: {error}"
+        return Rejected(index, MalformedCall(RejectReason.UNREADABLE, detail), len(value), {})
+    return Rejected(
+        index, MalformedCall(RejectReason.INVALID_FIELD, _explain(error, content)), len(value), _readable(content)
+    )
+
+
+def _explain(error: Exception, content: object) -> str:
+    """Name the field, what was expected, and the value where it cannot be a secret."""
+    text = str(error)
+    match = re.search(r"`\$\.?([^`]*)`", text)
+    field = match.group(1) if match else ""
+    text = re.sub(r" - at `\$[^`]*`", "", text)
+    name = field.split(".")[0].split("[")[0]
+    if isinstance(content, dict) and name in content and name not in _SECRET_FIELDS:
+        text = f"{text}, got {_shorten(content[name])!r}"
+    return f"{field}: {text}" if field and not text.startswith(f"{field}:") else text
+
+
+def _readable(content: object) -> dict[str, str]:
+    if not isinstance(content, dict):
+        return {}
+    return {name: _shorten(content[name]) for name in _KNOWN_FIELDS if name in content}
+
+
+def _shorten(value: object) -> str:
+    text = base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
+    return text if len(text) <= _MAX_FIELD_CHARS else f"{text[:_MAX_FIELD_CHARS]}…"

@@ -1,0 +1,21 @@
+"""JSON Schema of the stable contracts, generated from the types (`stream-detector schema DIRECTORY`)."""
+
+from typing import Any
+
+import msgspec
+
+from stream_detector.domain.calls import ApiCall
+from stream_detector.domain.dead_letters import DeadLetter
+from stream_detector.domain.decisions import Decision
+
+CONTRACTS: dict[str, type[msgspec.Struct]] = {
+    "api-call.v1": ApiCall,
+    "decision.v1": Decision,
+    "dead-letter.v1": DeadLetter,
+}
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """JSON Schema 2020-12 of one contract; `name` is a key of `CONTRACTS`."""
+    schema = msgspec.json.schema(CONTRACTS[name])
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name, **schema}
