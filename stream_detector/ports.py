@@ -1,4 +1,6 @@
-"""What the service needs from the outside, as protocols. Adapters implement them; tests run each suite on every adapter.
+"""What the service needs from the outside, as protocols.
+
+Adapters implement them; one suite of tests runs on every adapter.
 
 Every store method raises `StoreUnavailable` when the other side does not answer, and keeps the cause.
 """
@@ -77,8 +79,12 @@ class DecisionStore(Protocol):
     """Standing decisions, shared by workers, hooks and the console."""
 
     async def put(self, decisions: Sequence[Decision], now_s: float) -> list[bool]:
-        """Store and announce; False where the decision was not taken: a replay (same subject and partition, offset not
-        above the stored one) or the engine against an operator's live `allow`."""
+        """Store and announce.
+
+        Returns:
+            One per decision; False where it was not taken: a replay (same subject and partition, offset not above the
+            stored one) or the engine against an operator's live `allow`.
+        """
 
     async def standing(self, now_s: float) -> list[Decision]:
         """Every decision that has not expired."""
@@ -114,7 +120,10 @@ class DecisionLog(Protocol):
     """The compacted topic of decisions."""
 
     async def publish(self, decisions: Sequence[Decision], caused_at_ms: Sequence[int]) -> None:
-        """Return once the broker has them all. `caused_at_ms`: wall time at which each causing call was sent (record header `caused_at_ms`)."""
+        """Return once the broker has them all.
+
+        `caused_at_ms`: wall time at which each causing call was sent, one per decision (record header of that name).
+        """
 
 
 class DeadLetterLog(Protocol):
@@ -145,7 +154,7 @@ class ChunkHandler(Protocol):
         """
 
     async def handle(self, partition: int, records: Sequence[Record]) -> None:
-        """Handle one micro-batch, in offset order. On return its decisions and dead letters are out; it may be unsaved."""
+        """Handle one micro-batch in offset order; its decisions and dead letters are then out, its state not yet saved."""
 
     async def tick(self) -> None:
         """Write the checkpoints that are due. Called about four times a second."""

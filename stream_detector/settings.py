@@ -1,7 +1,7 @@
 """Settings of the processes: read once, from the environment, at the start. The policy file is `detection.policy`'s.
 
-Every variable is `STREAM_DETECTOR_` plus the field's name in capitals. An unknown variable with that prefix, a wrong type
-or a value out of range stops the start with one line.
+Every variable is `STREAM_DETECTOR_` plus the field's name in capitals. An unknown variable with that prefix, a wrong
+type or a value out of range stops the start with one line.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from stream_detector.domain.errors import ConfigError
+from stream_detector.domain.verdicts import Failure
 
 PREFIX = "STREAM_DETECTOR_"
 _FOREIGN = frozenset({"STREAM_DETECTOR_DATA", "STREAM_DETECTOR_TEST_KAFKA", "STREAM_DETECTOR_TEST_REDIS"})
@@ -20,15 +21,6 @@ _FOREIGN = frozenset({"STREAM_DETECTOR_DATA", "STREAM_DETECTOR_TEST_KAFKA", "STR
 Port = Annotated[int, Meta(ge=0, le=65535)]
 PositiveSeconds = Annotated[float, Meta(gt=0, le=31_536_000)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
-
-
-class Failure(StrEnum):
-    """What the hook answers when it cannot know."""
-
-    OPEN = "open"
-    """Let the call pass."""
-    CLOSED = "closed"
-    """Refuse it with 503."""
 
 
 class Transport(StrEnum):
@@ -71,7 +63,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_past_s: PositiveSeconds = 604_800.0
     """Calls with a `ts` further behind the clock are dead-lettered."""
     clock: Annotated[str, Meta(pattern=r"^(wall|scaled:[0-9.]+:[0-9.]+:[0-9.]+)$")] = "wall"
-    """`wall`, or `scaled:EVENT_S:WALL_S:SPEED` for a simulation: event time EVENT_S at wall time WALL_S, SPEED s per s."""
+    """`wall`, or `scaled:EVENT_S:WALL_S:SPEED` for a simulation: EVENT_S at wall time WALL_S, then SPEED s per s."""
     metrics_host: str = "127.0.0.1"
     metrics_port: Port = 9108
     """Prometheus port of the worker; 0 picks a free one."""

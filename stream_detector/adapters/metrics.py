@@ -1,4 +1,4 @@
-"""The catalogue of all Prometheus metrics: one place for names, labels, units and help. No label ever names a client."""
+"""The catalogue of all Prometheus metrics: names, labels, units and help. No label ever names a client."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -14,7 +14,9 @@ class WorkerMetrics:
         prefix = "stream_detector_"
         self.calls = Counter(f"{prefix}calls", "Calls observed.", registry=registry)
         self.replayed = Counter(
-            f"{prefix}replayed_records", "Records skipped because a checkpoint already includes them.", registry=registry
+            f"{prefix}replayed_records",
+            "Records skipped because a checkpoint already includes them.",
+            registry=registry,
         )
         self.dead_letters = Counter(f"{prefix}dead_letters", "Calls dead-lettered.", ["reason"], registry=registry)
         self.decisions = Counter(

@@ -13,6 +13,8 @@ from stream_detector.domain.addresses import network_of
 _Text = Annotated[str, Meta(max_length=256)]
 _Name = Annotated[str, Meta(min_length=1, max_length=256)]
 _Seconds = Annotated[float, Meta(ge=0, le=32_503_680_000)]
+_TokenId = Annotated[str, Meta(max_length=32)]
+_LogitBias = Annotated[dict[_TokenId, float], Meta(max_length=1024)]
 _Tokens = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 _Hash53 = Annotated[int, Meta(ge=0, lt=1 << 53)]
 _Hash32 = Annotated[int, Meta(ge=0, lt=1 << 32)]
@@ -30,7 +32,7 @@ class Params(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     max_tokens: _Tokens | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=100_000)] | None = None
-    logit_bias: Annotated[dict[Annotated[str, Meta(max_length=32)], float], Meta(max_length=1024)] | None = None
+    logit_bias: _LogitBias | None = None
     """Token id (as text) -> bias."""
     seed: int | None = None
 
@@ -38,7 +40,7 @@ class Params(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
 class Sketch(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """The privacy-preserving form of a prompt, computed with a secret salt at the first trusted hop.
 
-    Integers stay below 2**53, so that every JSON parser keeps them; bytes are base64 in JSON. See `detection.sketching`.
+    Integers stay below 2**53, so that every JSON parser keeps them; bytes are base64 in JSON.
     """
 
     head: _Hash53

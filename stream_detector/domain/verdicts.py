@@ -24,6 +24,15 @@ class Cause(StrEnum):
     """The request carries no client id."""
 
 
+class Failure(StrEnum):
+    """What the hook answers when it cannot know."""
+
+    OPEN = "open"
+    """Let the call pass."""
+    CLOSED = "closed"
+    """Refuse it with 503."""
+
+
 class Verdict(Struct, frozen=True, gc=False):
     """The answer: `action` ALLOW or MARK lets the call pass."""
 
