@@ -65,13 +65,21 @@ class ProfileStore(Protocol):
         """
 
 
+class TemplateUse(Struct, frozen=True, array_like=True, gc=False):
+    """How many distinct clients share a template."""
+
+    members: int
+    young: int
+    """Members whose account was young when they first used it (see `detection.population`)."""
+
+
 class PopulationStore(Protocol):
-    """Counts shared by all partitions: how many distinct clients of each partition use a template."""
+    """What partitions tell each other: how many distinct clients of each use a template."""
 
-    async def exchange(self, partition: int, counts: Mapping[int, int], now_s: float) -> dict[int, int]:
-        """Publish this partition's absolute counts (template -> distinct clients); return the other partitions' sums.
+    async def exchange(self, partition: int, uses: Mapping[int, TemplateUse], now_s: float) -> dict[int, TemplateUse]:
+        """Publish this partition's absolute counts per template; return the sums over all other partitions.
 
-        Absolute values make it idempotent. The answer has every template of `counts`; 0 where nobody else uses it.
+        Absolute values make it idempotent. The answer has every template of `uses`; zeros where nobody else uses it.
         """
 
 
