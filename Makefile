@@ -1,0 +1,42 @@
+# Everything a contributor runs. Needs python3 (3.11 or newer) and make; `make test` also Java and Maven (see .ci/servers).
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+COMPOSE := deploy/compose.yaml
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test check servers bench clean
+
+help:  ## Print this list
+	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: $(STAMP)  ## Create .venv with the package, its servers and the development tools
+
+$(STAMP): pyproject.toml constraints.txt
+	@.ci/venv $(PYTHON)
+	@touch $@
+
+demo: setup  ## Try it out: traffic, a campaign, and the decisions, all on this machine
+	@$(BIN)/stream-detector demo
+
+up:  ## Start the whole system with Docker Compose
+	docker compose --file $(COMPOSE) up --build
+
+check: setup  ## Lint, format, types and layers, exactly as in CI
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+servers:  ## Install what the tests start (Java, Maven, Redis, Prometheus), or say which command does
+	@.ci/servers
+
+test: check servers  ## Run the checks and all tests; PYTEST_ARGS="-k name" selects
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+bench: setup  ## Run the benchmarks of tests/benchmarks
+	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=tests $(BIN)/python $$script || exit 1; done
+
+clean:  ## Remove everything that make and the tools have made
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+	find stream_detector tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,88 @@
+"""Fixtures for all tests: Apache Kafka, Redis and the real recordings. A test that uses one gets its marker."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from servers.kafka_server import KafkaMissing, kafka_server
+from servers.kafka_topics import KafkaTopics
+from servers.redis_server import RedisServer, redis_binary
+
+_MARKED_FIXTURES = {"kafka": "kafka", "redis_url": "redis", "private_redis": "redis", "data_dir": "data"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for fixture, marker in _MARKED_FIXTURES.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(marker)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Bootstrap address of Apache Kafka: STREAM_DETECTOR_TEST_KAFKA, or a broker started for this run."""
+    given = os.environ.get("STREAM_DETECTOR_TEST_KAFKA")
+    if given:
+        yield given
+        return
+    try:
+        with kafka_server(tmp_path_factory.mktemp("kafka")) as bootstrap:
+            yield bootstrap
+    except KafkaMissing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture
+def kafka_topics(kafka: str) -> Iterator[KafkaTopics]:
+    """Creates topics for one test, fills and reads them; they are deleted afterwards."""
+    topics = KafkaTopics(kafka)
+    yield topics
+    topics.close()
+
+
+@pytest.fixture(scope="session")
+def _redis_session_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    given = os.environ.get("STREAM_DETECTOR_TEST_REDIS")
+    if given:
+        yield given
+        return
+    server = RedisServer(_redis_binary(), tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(_redis_session_url: str) -> str:
+    """An empty Redis, shared by the run. STREAM_DETECTOR_TEST_REDIS names another one, which is emptied, too."""
+    with redis.Redis.from_url(_redis_session_url) as client:
+        client.flushall()
+    return _redis_session_url
+
+
+@pytest.fixture
+def private_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A started Redis for one test, to be stopped, started again, frozen and thawed."""
+    server = RedisServer(_redis_binary(), tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of the real recordings: STREAM_DETECTOR_DATA, or shared/data beside the working copy."""
+    given = os.environ.get("STREAM_DETECTOR_DATA")
+    folder = Path(given) if given else Path(__file__).parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no recordings in {folder}; set STREAM_DETECTOR_DATA to the folder that holds them")
+    return folder
+
+
+def _redis_binary() -> str:
+    binary = redis_binary()
+    if not binary:
+        pytest.skip("no Redis; run `make servers`, or name one for tests in STREAM_DETECTOR_TEST_REDIS")
+    return binary
