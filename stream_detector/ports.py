@@ -13,6 +13,7 @@ from msgspec import Struct
 from stream_detector.domain.dead_letters import DeadLetter
 from stream_detector.domain.decisions import Decision, Limit, Subject
 from stream_detector.domain.errors import RejectReason
+from stream_detector.domain.population import TemplateUse
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -63,14 +64,6 @@ class ProfileStore(Protocol):
         Raises:
             OwnershipLost: another worker has claimed the partition; nothing was written.
         """
-
-
-class TemplateUse(Struct, frozen=True, array_like=True, gc=False):
-    """How many distinct clients share a template."""
-
-    members: int
-    young: int
-    """Members whose account was young when they first used it (see `detection.population`)."""
 
 
 class PopulationStore(Protocol):
