@@ -1,0 +1,123 @@
+"""The HTTP face of the hook: routes, the client header, the answers (an RSGI application).
+
+* `/check` and everything below it: a gateway's question, any method; the body is never read.
+* `/check-nginx` and everything below it: the same for nginx's `auth_request`.
+* `/healthz` the process runs, `/readyz` the table was read at least once, `/metrics` for Prometheus.
+
+The query is ignored: gateways append the client's own, and a client must not choose how it is answered.
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from stream_detector.hook.answers import Answer, Dialect, answer
+from stream_detector.hook.freshness import Freshness
+from stream_detector.hook.judge import Judge
+from stream_detector.hook.observer import HookObserver
+
+_MAX_CLIENT_CHARS = 256
+_TEXT: Final = [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]
+_METRICS: Final = [("content-type", "text/plain; version=0.0.4; charset=utf-8")]
+
+
+class RequestHeaders(Protocol):
+    """Header fields; names are lower case."""
+
+    def get_all(self, key: str) -> list[str]:
+        """Every value of the field that is readable as ASCII."""
+
+
+class Request(Protocol):
+    """The part of RSGI's scope that is used."""
+
+    @property
+    def path(self) -> str:
+        """Percent-decoded."""
+
+    @property
+    def headers(self) -> RequestHeaders:
+        """The request's header fields."""
+
+
+class Responder(Protocol):
+    """The part of RSGI's protocol that is used. Answering a client that has gone is harmless."""
+
+    def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None:
+        """Answer without a body."""
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Answer."""
+
+
+class HookApp:
+    """The RSGI application.
+
+    Args:
+        judge: decides.
+        freshness: of the judge's table, for `/readyz`.
+        observer: hears of every answer.
+        render_metrics: the page for Prometheus, in its text format 0.0.4.
+        client_header: request header that holds the client id; the gateway must overwrite what a client sends.
+        timer: seconds that never go back, of the finest resolution.
+    """
+
+    def __init__(
+        self,
+        *,
+        judge: Judge,
+        freshness: Freshness,
+        observer: HookObserver,
+        render_metrics: Callable[[], bytes],
+        client_header: str,
+        timer: Callable[[], float],
+    ) -> None:
+        self._judge = judge
+        self._freshness = freshness
+        self._observer = observer
+        self._render_metrics = render_metrics
+        self._client_header = client_header.lower()
+        self._timer = timer
+
+    async def __rsgi__(self, request: Request, responder: Responder) -> None:
+        """Answer one request."""
+        path = request.path
+        if path.startswith("/check/") or path == "/check":
+            await self._check(request, responder, Dialect.HTTP)
+        elif path.startswith("/check-nginx/") or path == "/check-nginx":
+            await self._check(request, responder, Dialect.NGINX)
+        else:
+            _send(self._page(path), responder)
+
+    async def _check(self, request: Request, responder: Responder, dialect: Dialect) -> None:
+        started = self._timer()
+        verdict = await self._judge.check(self._client(request.headers))
+        _send(answer(verdict, dialect), responder)
+        self._observer.answered(verdict, self._timer() - started)
+
+    def _client(self, headers: RequestHeaders) -> str | None:
+        """The client id; None when it is missing, ambiguous or no id that a call event could carry."""
+        values = headers.get_all(self._client_header)
+        if len(values) != 1:
+            return None
+        client = values[0]
+        return client if 0 < len(client) <= _MAX_CLIENT_CHARS and client.isprintable() else None
+
+    def _page(self, path: str) -> Answer:
+        match path:
+            case "/healthz":
+                return Answer(200, _TEXT, b"ok\n")
+            case "/readyz" if self._freshness.ever_proven():
+                return Answer(200, _TEXT, b"ready\n")
+            case "/readyz":
+                return Answer(503, _TEXT, b"the decisions were not read from the store yet\n")
+            case "/metrics":
+                return Answer(200, _METRICS, self._render_metrics())
+            case _:
+                return Answer(404, _TEXT, b"ask /check or /check-nginx\n")
+
+
+def _send(response: Answer, responder: Responder) -> None:
+    if response.body:
+        responder.response_bytes(response.status, response.headers, response.body)
+    else:
+        responder.response_empty(response.status, response.headers)

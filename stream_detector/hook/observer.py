@@ -1,0 +1,23 @@
+"""Who hears what the hook did. `adapters.hook_metrics` counts it for Prometheus."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from stream_detector.domain.decisions import Action, Mode
+from stream_detector.domain.verdicts import Verdict
+
+
+class HookObserver(Protocol):
+    """Called on the event loop, once per question: must be quick and must not wait."""
+
+    def answered(self, verdict: Verdict, seconds: float) -> None:
+        """One question was answered; `seconds` is the time inside the process, waiting for the limiter included."""
+
+    def limiter_failed(self) -> None:
+        """The limiter did not answer in time."""
+
+    def table(self, subjects: Mapping[tuple[Action, Mode], int], age_s: float) -> None:
+        """The decisions in the table, and the time since it was last proven fresh (infinite: never).
+
+        Called a few times a second. What `subjects` does not name is not in the table.
+        """

@@ -1,0 +1,124 @@
+"""The whole hook in one process: feed, judge and HTTP server on one event loop.
+
+Run it on uvloop. More hooks are more processes, each with its own port and its own copy of the table.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Never
+
+from msgspec import Struct
+
+from stream_detector.domain.verdicts import Failure
+from stream_detector.hook.feed import Feed
+from stream_detector.hook.freshness import Freshness
+from stream_detector.hook.http import HookApp
+from stream_detector.hook.judge import Doubt, Judge
+from stream_detector.hook.observer import HookObserver
+from stream_detector.hook.server import serve
+from stream_detector.hook.table import DecisionTable
+from stream_detector.ports import Clock, DecisionStore, Limiter
+
+_TIDY_EVERY_S = 0.25
+_TIDY_SUBJECTS = 1000
+
+
+class HookOptions(Struct, frozen=True, kw_only=True):
+    """What an operator sets; the meanings are those of the `hook_` settings."""
+
+    host: str
+    port: int
+    client_header: str
+    failure: Failure
+    unidentified: Failure
+    stale_after_s: float
+    limiter_timeout_s: float = 0.05
+    stop_within_s: float = 5.0
+
+
+class Hook:
+    """Answers gateways until told to stop.
+
+    Args:
+        store: the standing decisions.
+        limiter: the limits shared by all hooks.
+        clock: event time.
+        observer: hears of every answer.
+        render_metrics: the page for Prometheus.
+        random: 0 to 1; spreads the reconnecting of many hooks.
+        options: what the operator sets.
+        monotonic: seconds that never go back; measures the age of the table and the time of an answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: DecisionStore,
+        limiter: Limiter,
+        clock: Clock,
+        observer: HookObserver,
+        render_metrics: Callable[[], bytes],
+        random: Callable[[], float],
+        options: HookOptions,
+        monotonic: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._options = options
+        self._clock = clock
+        self._observer = observer
+        self._table = DecisionTable()
+        self._freshness = Freshness(monotonic, stale_after_s=options.stale_after_s)
+        self._feed = Feed(store=store, table=self._table, freshness=self._freshness, clock=clock, random=random)
+        doubt = Doubt(
+            failure=options.failure,
+            unidentified=options.unidentified,
+            limiter_timeout_s=options.limiter_timeout_s,
+        )
+        self._app = HookApp(
+            judge=Judge(
+                table=self._table,
+                freshness=self._freshness,
+                limiter=limiter,
+                clock=clock,
+                observer=observer,
+                doubt=doubt,
+            ),
+            freshness=self._freshness,
+            observer=observer,
+            render_metrics=render_metrics,
+            client_header=options.client_header,
+            timer=monotonic,
+        )
+
+    async def run(self, stop: asyncio.Event, on_listening: Callable[[int], None] = lambda _port: None) -> None:
+        """Answer questions until `stop` is set; then finish the open ones.
+
+        Args:
+            stop: ends the hook.
+            on_listening: called once with the port, as soon as connections are accepted.
+
+        Raises:
+            ConfigError: host and port cannot be listened on.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                background = (tasks.create_task(self._feed.run()), tasks.create_task(self._tidy()))
+                await serve(
+                    self._app,
+                    host=self._options.host,
+                    port=self._options.port,
+                    stop=stop,
+                    stop_within_s=self._options.stop_within_s,
+                    on_listening=on_listening,
+                )
+                for task in background:
+                    task.cancel()
+        except ExceptionGroup as failures:
+            # One of them failed, the others were only cancelled.
+            raise failures.exceptions[0] from None
+
+    async def _tidy(self) -> Never:
+        while True:
+            self._table.sweep(self._clock.now_s(), at_most=_TIDY_SUBJECTS)
+            self._observer.table(self._table.counts(), self._freshness.age_s())
+            await asyncio.sleep(_TIDY_EVERY_S)
