@@ -1,0 +1,49 @@
+"""From suspicion to evidence: how rare is this score among the honest clients of the same segment?"""
+
+import math
+
+from msgspec import Struct, field
+
+BINS_PER_DECADE = 10
+DECADES = 6
+MEMORY = 8192
+"""At this many scores all counts are halved."""
+PRIOR = 50.0
+"""Until so many scores were seen, the detector's own null model counts as much as they do."""
+
+
+def surprise(suspicion: float) -> float:
+    """-log10 of the tail probability that a suspicion stands for, 0 to `DECADES`."""
+    return min(float(DECADES), -math.log10(max(1.0 - suspicion, 10.0**-DECADES)))
+
+
+def _bins() -> list[int]:
+    return [0] * (DECADES * BINS_PER_DECADE + 1)
+
+
+class Calibrator(Struct, array_like=True):
+    """Histogram of one detector's surprise in one segment, learned from clients not acted upon.
+
+    It can only take evidence away: where many honest clients of a segment score high, a high score means little there; but
+    that nobody scored high yet is no evidence beyond the detector's own null model.
+    """
+
+    total: int = 0
+    bins: list[int] = field(default_factory=_bins)
+
+    def learn(self, suspicion: float) -> None:
+        """Take in one honest client's score; about once per client and hour."""
+        if self.total >= MEMORY:
+            self.bins = [count >> 1 for count in self.bins]
+            self.total = sum(self.bins)
+        self.bins[int(surprise(suspicion) * BINS_PER_DECADE)] += 1
+        self.total += 1
+
+    def evidence(self, suspicion: float) -> float:
+        """-log10 of the calibrated tail probability: at most the detector's own surprise, at least 0."""
+        own = surprise(suspicion)
+        exceeding = sum(self.bins[int(own * BINS_PER_DECADE) :])
+        if not exceeding:
+            return own
+        observed = (exceeding + PRIOR * 10.0**-own) / (self.total + PRIOR)
+        return max(0.0, min(own, -math.log10(observed)))

@@ -1,0 +1,26 @@
+"""What a detector may look at besides the windows of the client."""
+
+from msgspec import Struct
+
+from stream_detector.detection.features import Features
+from stream_detector.detection.windows.baseline import Baseline
+from stream_detector.domain.population import TemplateUse
+
+
+class Context(Struct, frozen=True, gc=False):
+    """The client's surroundings at the time of the evaluation."""
+
+    now_s: float
+    """Event time."""
+    features: Features
+    """The client's."""
+    busiest: Baseline
+    """Segment norm: log1p of the busiest five minutes of a client's hour."""
+    day_tokens: Baseline
+    """Segment norm: log1p of a client's output tokens in 24 hours."""
+    template: TemplateUse
+    """Clients of known account age that share the client's commonest template, all partitions together."""
+    young_rate: float
+    """Share of young accounts among all clients of known age, 0 to 1."""
+    hot_templates: int
+    """Templates that several clients share: how many tests of this kind are made."""

@@ -1,0 +1,1 @@
+"""The detectors, one idea per file. See CONTRIBUTING.md, "How to add a detector"."""

@@ -1,0 +1,54 @@
+"""coverage: a sweep. Very many prompts, each sent once, with nothing in common."""
+
+from typing import ClassVar
+
+from msgspec import Struct
+
+from stream_detector.detection.context import Context
+from stream_detector.detection.detectors.tails import power_tail
+from stream_detector.detection.profile import Profile
+from stream_detector.domain.signals import Family, Reading, Scored, Warming
+
+
+class Coverage(Struct, frozen=True):
+    """Number of distinct prompts with distinct heads in one to two days: conversations that never continue, asked en masse.
+
+    People continue their conversations (the same head again), applications wrap users' words in a template (the same head
+    always). A list of bare questions does neither, at a volume that no person types.
+
+    Misses: sweeps wrapped in a template, or slower than `half` a day. An evaluation of a model on a public question set
+    looks exactly so on its first day: content alone never blocks.
+
+    Parameters: `half`, fresh prompts that half of the clients who send bare prompts exceed; `min_prompts`.
+
+    Reference: Kesarwani et al., ACSAC 2018 (coverage of the input space); GPT-4-LLM and s1 drivers (bare, unique, shuffled).
+
+    >>> from stream_detector.detection.examples import example_context, example_profile
+    >>> profile = example_profile(calls=4000, gap_s=1.0)
+    >>> reading = Coverage().score(profile, example_context(profile))
+    >>> isinstance(reading, Scored) and reading.suspicion > 0.99
+    True
+    """
+
+    name: ClassVar[str] = "coverage"
+    family: ClassVar[Family] = Family.CONTENT
+    ceiling: ClassVar[float] = 3.0
+
+    min_prompts: int = 64
+    half: float = 150.0
+    power: float = 2.0
+
+    def score(self, profile: Profile, context: Context) -> Reading:
+        """See the class."""
+        window = profile.novelty
+        if window.seen < self.min_prompts:
+            return Warming(float(window.seen), float(self.min_prompts))
+        features = context.features
+        bare = features.distinct_heads * (features.distinct_heads / max(1, features.recent_prompts)) ** 2
+        evidence = {
+            "prompts": float(features.recent_prompts),
+            "distinct_prompts": features.distinct_prompts,
+            "distinct_heads": features.distinct_heads,
+            "shingle_growth": features.shingle_growth,
+        }
+        return Scored(1.0 - power_tail(bare, self.half, self.power), evidence)

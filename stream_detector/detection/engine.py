@@ -1,0 +1,195 @@
+"""The engine: one call in, at most one decision out. Scores before it learns; learns nothing from a suspect.
+
+The engine itself holds settings only: all state is in the profile and the partition that it is given.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from stream_detector.detection import outlier
+from stream_detector.detection.context import Context
+from stream_detector.detection.detectors.base import Detector
+from stream_detector.detection.features import extract
+from stream_detector.detection.fuse import Risk, fuse
+from stream_detector.detection.ladder import Step, climb
+from stream_detector.detection.partition import Partition
+from stream_detector.detection.policy import DetectorMode, Policy
+from stream_detector.detection.population import NOBODY, Neighbours
+from stream_detector.detection.profile import Profile, Standing
+from stream_detector.detection.segment import Segment
+from stream_detector.detection.valve import Valve
+from stream_detector.domain.calls import ApiCall
+from stream_detector.domain.decisions import Action, Decision, Mode, Reason, Source, Subject, SubjectKind
+from stream_detector.domain.population import TemplateUse
+from stream_detector.domain.signals import Scored, Signal
+
+_HOUR_S = 3600
+VALVE_NOTE = "safety valve: too many clients would be acted on at once"
+
+
+class Scope(Struct, frozen=True):
+    """What a client's partition brings along."""
+
+    partition: Partition
+    neighbours: Neighbours
+    allowed_until: Mapping[str, float]
+    """Allowlisted client -> event time of the entry's end."""
+
+
+class _Evidence(Struct, frozen=True):
+    """Risk without and with the detectors in shadow mode."""
+
+    enforced: Risk
+    every: Risk
+
+
+class Engine:
+    """Runs detectors, calibration, fusion and the ladder."""
+
+    def __init__(self, detectors: Sequence[Detector], policy: Policy) -> None:
+        self._policy = policy
+        self._detectors = tuple(d for d in detectors if policy.of(d.name).mode is not DetectorMode.OFF)
+        self._ceilings = {d.name: d.ceiling for d in detectors} | {outlier.NAME: outlier.CEILING}
+        self._outlier = policy.of(outlier.NAME).mode is not DetectorMode.OFF
+        self.readings: Counter[tuple[str, str]] = Counter()
+        """(detector, "scored" or "warming") -> count since the reader last cleared it."""
+
+    def observe(
+        self,
+        call: ApiCall,
+        source: Source,
+        profile: Profile,
+        scope: Scope,
+    ) -> Decision | None:
+        """Take in one call of a client; now and then this leads to an evaluation, and that to a decision.
+
+        Args:
+            call: with its sketch, if it has a prompt.
+            source: where it came from.
+            profile: the client's; changed.
+            scope: the client's partition; changed.
+        """
+        is_new = profile.calls == 0
+        profile.observe(call)
+        if is_new:
+            scope.partition.population.meet(profile)
+        scope.partition.valve.count(profile, call.ts)
+        if not profile.due():
+            return None
+        sighted = scope.partition.population.sight(profile)
+        if sighted is not None:
+            scope.neighbours.unreported.add(sighted)
+        return self._evaluate(call.client, source, profile, scope)
+
+    def _evaluate(self, client: str, source: Source, profile: Profile, scope: Scope) -> Decision | None:
+        now_s = profile.last_ts
+        profile.evaluated_calls = profile.calls
+        profile.evaluated_ts = now_s
+        segment = scope.partition.segment(profile)
+        context = _context(profile, segment, scope, now_s)
+        vector = context.features.vector()
+        signals = self._score(profile, vector, segment, context)
+        evidence = self._weigh(signals, segment)
+        standing = profile.standing
+        standing.risk = evidence.enforced.value
+        decision = None
+        if scope.allowed_until.get(client, 0.0) > now_s:
+            profile.standing = Standing(strikes=standing.strikes, risk=standing.risk)
+        else:
+            step = climb(self._policy, standing, evidence.enforced, evidence.every, now_s)
+            if step is not None:
+                step = self._through_valve(client, step, scope.partition.valve, now_s)
+                decision = self._decide(client, source, profile, step, evidence)
+        self._learn(profile, segment, context, vector, signals)
+        return decision
+
+    def _score(self, profile: Profile, vector: dict[str, float], segment: Segment, context: Context) -> list[Signal]:
+        signals = [Signal(d.name, d.family, d.score(profile, context)) for d in self._detectors]
+        if self._outlier:
+            signals.append(Signal(outlier.NAME, outlier.FAMILY, segment.outlier.score(vector)))
+        for signal in signals:
+            self.readings[signal.detector, "scored" if isinstance(signal.reading, Scored) else "warming"] += 1
+        return signals
+
+    def _weigh(self, signals: Sequence[Signal], segment: Segment) -> _Evidence:
+        every: list[Reason] = []
+        enforced: list[Reason] = []
+        for signal in signals:
+            if not isinstance(signal.reading, Scored):
+                continue
+            policy = self._policy.of(signal.detector)
+            weight = min(self._ceilings[signal.detector], policy.weight * segment.evidence(signal))
+            reading = signal.reading
+            reason = Reason(signal.detector, signal.family, reading.suspicion, weight, reading.evidence)
+            every.append(reason)
+            if policy.mode is DetectorMode.ENFORCE:
+                enforced.append(reason)
+        risk = fuse(every)
+        return _Evidence(risk if len(enforced) == len(every) else fuse(enforced), risk)
+
+    def _through_valve(self, client: str, step: Step, valve: Valve, now_s: float) -> Step:
+        """The step, or its shadow while the valve is open. What stands already is no new action."""
+        valve.rest(now_s)
+        if step.mode is Mode.SHADOW or step.renewed or valve.admits(client, now_s, self._policy.valve):
+            return step
+        return Step(step.action, Mode.SHADOW, step.duration_s, step.renewed, VALVE_NOTE)
+
+    def _decide(
+        self, client: str, source: Source, profile: Profile, step: Step, evidence: _Evidence
+    ) -> Decision | None:
+        now_s, standing = profile.evaluated_ts, profile.standing
+        standing_now = standing.expires_at > now_s and standing.action is step.action and standing.mode is step.mode
+        if standing_now and not step.renewed:
+            return None
+        _stand(standing, step, now_s)
+        risk = evidence.enforced if step.mode is self._policy.mode else evidence.every
+        return Decision(
+            subject=Subject(SubjectKind.CLIENT, client),
+            action=step.action,
+            mode=step.mode,
+            limit=self._policy.throttle.limit() if step.action is Action.THROTTLE else None,
+            risk=risk.value,
+            reasons=risk.reasons,
+            note=step.note,
+            policy_version=self._policy.version,
+            decided_at=now_s,
+            expires_at=standing.expires_at,
+            source=source,
+        )
+
+    def _learn(
+        self, profile: Profile, segment: Segment, context: Context, vector: dict[str, float], signals: list[Signal]
+    ) -> None:
+        now_s = context.now_s
+        acted_on = profile.standing.expires_at > now_s and profile.standing.action is not Action.ALLOW
+        hour = int(now_s // _HOUR_S)
+        if not acted_on and hour > profile.learned_hour:
+            profile.learned_hour = hour
+            segment.learn(context.features, vector, signals)
+        if profile.standing.risk < self._policy.observe_risk and not acted_on:
+            profile.rate.learn()
+
+
+def _context(profile: Profile, segment: Segment, scope: Scope, now_s: float) -> Context:
+    population = scope.partition.population
+    features = extract(profile)
+    here = population.use_of(features.template)
+    other = scope.neighbours.elsewhere.get(features.template, NOBODY)
+    return Context(
+        now_s=now_s,
+        features=features,
+        busiest=segment.busiest,
+        day_tokens=segment.day_tokens,
+        template=TemplateUse(here.members + other.members, here.young + other.young),
+        young_rate=population.young_rate(),
+        hot_templates=population.hot,
+    )
+
+
+def _stand(standing: Standing, step: Step, now_s: float) -> None:
+    standing.action = step.action
+    standing.mode = step.mode
+    standing.expires_at = now_s + step.duration_s
+    standing.strikes += 1

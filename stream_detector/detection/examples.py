@@ -1,0 +1,62 @@
+"""Profiles and surroundings for examples, doctests and the conformance suite."""
+
+from stream_detector.detection.context import Context
+from stream_detector.detection.features import extract
+from stream_detector.detection.hashing import hash64
+from stream_detector.detection.profile import Profile
+from stream_detector.detection.windows.baseline import Baseline
+from stream_detector.domain.calls import ApiCall, Params, Sketch
+from stream_detector.domain.population import TemplateUse
+
+START_S = 1_767_225_600.0
+"""2026-01-01T00:00:00Z."""
+_MASK53 = (1 << 53) - 1
+
+
+def example_call(
+    number: int, *, gap_s: float, same_head: bool = False, new_network: bool = False, new_bias: bool = False
+) -> ApiCall:
+    """The `number`-th call of a client with a call every `gap_s` seconds; a new prompt each time."""
+    hashed = hash64(f"prompt {number}")
+    sketch = Sketch(
+        head=7 if same_head else hash64(f"head {number}") & _MASK53,
+        digest=hashed & _MASK53,
+        simhash=hashed.to_bytes(8, "little"),
+        shingles=tuple(hash64(f"shingle {number} {index}") & 0xFFFFFFFF for index in range(4)),
+        chars=200,
+        words=40,
+    )
+    return ApiCall(
+        id=f"call-{number}",
+        ts=START_S + number * gap_s,
+        client="example",
+        ip=f"{11 + number % 80}.{number // 80 % 256}.7.1" if new_network else "192.0.2.1",
+        output_tokens=200,
+        params=Params(max_tokens=1, top_logprobs=5, logit_bias={str(number): 80.0}) if new_bias else None,
+        sketch=sketch,
+    )
+
+
+def example_profile(
+    *, calls: int, gap_s: float, same_head: bool = False, new_network: bool = False, new_bias: bool = False
+) -> Profile:
+    """A client after `calls` calls."""
+    profile = Profile()
+    for number in range(calls):
+        profile.observe(
+            example_call(number, gap_s=gap_s, same_head=same_head, new_network=new_network, new_bias=new_bias)
+        )
+    return profile
+
+
+def example_context(profile: Profile, *, members: int = 0, young: int = 0) -> Context:
+    """Surroundings of `profile` without a segment norm, in a population where one account in twenty is young."""
+    return Context(
+        now_s=START_S + 86_400.0,
+        features=extract(profile),
+        busiest=Baseline(),
+        day_tokens=Baseline(),
+        template=TemplateUse(members, young),
+        young_rate=0.05,
+        hot_templates=1,
+    )

@@ -1,0 +1,97 @@
+"""Features: what the windows of a profile amount to, worked out once per evaluation and read by every detector."""
+
+import math
+
+from msgspec import Struct
+
+from stream_detector.detection.profile import Profile
+
+
+class Features(Struct, frozen=True, gc=False):
+    """Numbers of one client at one moment. "Recent" is the last one to two days, "day" the last 24 clock hours."""
+
+    calls: int
+    """Of a lifetime."""
+    day_calls: int
+    day_tokens: int
+    busiest_bucket: int
+    """Calls in the busiest five minutes that the baseline has not learned."""
+    gap_variation: float
+    """Coefficient of variation of the gaps between calls."""
+    gap_entropy: float
+    """0 to 1."""
+    template: int
+    """The commonest prompt head; 0 before the first prompt."""
+    template_share: float
+    near_duplicate_share: float
+    recent_prompts: int
+    distinct_prompts: float
+    distinct_heads: float
+    shingle_growth: float
+    """Heaps exponent, 0 to 1."""
+    networks: float
+    addresses: float
+    user_agents: float
+    switch_share: float
+    """Share of calls from another network than the call before."""
+    biased_tokens: float
+    token_bias_pairs: float
+    one_token_share: float
+    lifetime_prompts: float
+
+    def vector(self) -> dict[str, float]:
+        """Each between 0 and 1, always the same names: half-space trees fix both at first sight."""
+        recent = max(1, self.recent_prompts)
+        return {
+            "day_calls": _log_ratio(self.day_calls, 1e6),
+            "day_tokens": _log_ratio(self.day_tokens, 1e9),
+            "tokens_per_call": _log_ratio(self.day_tokens / max(1, self.day_calls), 1e5),
+            "gap_variation": self.gap_variation / (1.0 + self.gap_variation),
+            "gap_entropy": self.gap_entropy,
+            "template": self.template_share,
+            "near_duplicates": self.near_duplicate_share,
+            "fresh_heads": min(1.0, self.distinct_heads / recent),
+            "fresh_prompts": min(1.0, self.distinct_prompts / recent),
+            "shingle_growth": self.shingle_growth,
+            "networks": _log_ratio(self.networks, 1e4),
+            "switching": self.switch_share,
+            "biased_tokens": _log_ratio(self.biased_tokens, 1e5),
+            "one_token": self.one_token_share,
+        }
+
+
+def _log_ratio(value: float, top: float) -> float:
+    """log(1 + value) / log(1 + top), at most 1."""
+    return min(1.0, math.log1p(value) / math.log1p(top))
+
+
+def extract(profile: Profile) -> Features:
+    """Read every window once; changes nothing."""
+    rate, gaps, templates, novelty = profile.rate, profile.gaps, profile.templates, profile.novelty
+    network, parameters = profile.network, profile.parameters
+    template, share = templates.top()
+    recent = novelty.recent()
+    prompts = min(float(recent), novelty.prompts.count())
+    return Features(
+        calls=profile.calls,
+        day_calls=rate.day_calls(),
+        day_tokens=rate.day_tokens(),
+        busiest_bucket=rate.busiest_bucket(),
+        gap_variation=gaps.variation(),
+        gap_entropy=gaps.entropy(),
+        template=template,
+        template_share=share,
+        near_duplicate_share=templates.near_share(),
+        recent_prompts=recent,
+        distinct_prompts=prompts,
+        distinct_heads=min(prompts, novelty.heads.count()),
+        shingle_growth=novelty.growth(),
+        networks=network.networks.count(),
+        addresses=network.addresses.count(),
+        user_agents=network.agents.count(),
+        switch_share=network.switching(),
+        biased_tokens=parameters.tokens.count() if parameters.biased else 0.0,
+        token_bias_pairs=parameters.pairs.count() if parameters.biased else 0.0,
+        one_token_share=parameters.one_token / max(1, parameters.seen),
+        lifetime_prompts=profile.budget.prompts.count(),
+    )

@@ -1,0 +1,86 @@
+"""The ladder: risk and standing → the next action, if it changes.
+
+Rules:
+1. Content alone may throttle, never block: a block needs two strong families (`fuse.STRONG`).
+2. Up at once; down only at expiry, and only when the risk is below the rung's `release` (hysteresis).
+3. A decision lasts `duration * factor ** strikes`, capped.
+4. Evidence of shadow detectors alone leads to shadow decisions.
+"""
+
+from msgspec import Struct
+
+from stream_detector.detection.fuse import Risk
+from stream_detector.detection.policy import Block, Policy, Throttle
+from stream_detector.detection.profile import Standing
+from stream_detector.domain.decisions import Action, Mode
+
+_BLOCK_FAMILIES = 2
+_RENEW_SHARE = 0.05
+"""A decision is renewed in the last part of its life, so that no gap opens."""
+_HEIGHT = {Action.ALLOW: 0, Action.MARK: 0, Action.THROTTLE: 1, Action.BLOCK: 2}
+
+
+class Step(Struct, frozen=True):
+    """What to do now."""
+
+    action: Action
+    mode: Mode
+    duration_s: float
+    renewed: bool
+    """Whether a live decision is renewed or raised, rather than a new one made."""
+    note: str = ""
+
+
+def climb(policy: Policy, standing: Standing, enforced: Risk, every: Risk, now_s: float) -> Step | None:
+    """The step to take, or None to leave things as they are.
+
+    Args:
+        policy: the policy in force.
+        standing: where the client stands; not changed.
+        enforced: risk from the evidence of enforcing detectors.
+        every: risk from all evidence, shadow detectors too.
+        now_s: event time.
+    """
+    live = standing.expires_at > now_s and standing.action is not Action.ALLOW
+    action, mode = _wanted(policy, standing, enforced, now_s), policy.mode
+    if action is Action.ALLOW or (live and standing.mode is Mode.SHADOW and standing.action is not action):
+        shadowed = _wanted(policy, standing, every, now_s)
+        if _HEIGHT[shadowed] > _HEIGHT[action]:
+            action, mode = shadowed, Mode.SHADOW
+    if action is Action.ALLOW:
+        return None
+    rung = policy.block if action is Action.BLOCK else policy.throttle
+    if live and _covers(standing, action, mode):
+        remaining = standing.expires_at - now_s
+        if remaining > _RENEW_SHARE * _duration(policy, rung, max(0, standing.strikes - 1)):
+            return None
+    note = "renewed or raised" if live else ""
+    return Step(action, mode, _duration(policy, rung, _strikes(policy, standing, now_s)), live, note)
+
+
+def _wanted(policy: Policy, standing: Standing, risk: Risk, now_s: float) -> Action:
+    """The rung that this risk deserves, holding on to the present one down to its release."""
+    held = standing.action if standing.expires_at > now_s else Action.ALLOW
+    may_block = len(risk.families) >= _BLOCK_FAMILIES
+    block_from = policy.block.release if held is Action.BLOCK else policy.block.risk
+    if may_block and risk.value >= block_from:
+        return Action.BLOCK
+    throttle_from = policy.throttle.risk if held is Action.ALLOW else policy.throttle.release
+    return Action.THROTTLE if risk.value >= throttle_from else Action.ALLOW
+
+
+def _covers(standing: Standing, action: Action, mode: Mode) -> bool:
+    """Whether the live decision is at least as strong as the wanted one."""
+    if standing.mode is Mode.SHADOW and mode is Mode.ENFORCE:
+        return False
+    if standing.mode is Mode.ENFORCE and mode is Mode.SHADOW:
+        return True
+    return _HEIGHT[standing.action] >= _HEIGHT[action]
+
+
+def _strikes(policy: Policy, standing: Standing, now_s: float) -> int:
+    return 0 if now_s - standing.expires_at > policy.repeat.forget_s else standing.strikes
+
+
+def _duration(policy: Policy, rung: Throttle | Block, strikes: int) -> float:
+    return min(rung.duration_s * policy.repeat.factor ** min(strikes, 32), policy.repeat.max_duration_s)

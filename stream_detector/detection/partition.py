@@ -1,0 +1,26 @@
+"""What the clients of one partition share; saved with its checkpoint."""
+
+from msgspec import Struct, field
+
+from stream_detector.detection.population import Population
+from stream_detector.detection.profile import Profile
+from stream_detector.detection.segment import MAX_SEGMENTS, OTHER, Segment, segment_of
+from stream_detector.detection.valve import Valve
+
+
+class Partition(Struct, array_like=True):
+    """Segments, population windows and the safety valve."""
+
+    segments: dict[str, Segment] = field(default_factory=dict)
+    population: Population = field(default_factory=Population)
+    valve: Valve = field(default_factory=Valve)
+
+    def segment(self, profile: Profile) -> Segment:
+        """The client's segment, made when it is new."""
+        name = segment_of(profile)
+        segment = self.segments.get(name)
+        if segment is None:
+            if len(self.segments) >= MAX_SEGMENTS:
+                name = OTHER
+            segment = self.segments.setdefault(name, Segment())
+        return segment

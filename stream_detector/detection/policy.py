@@ -1,0 +1,105 @@
+"""The policy: what risk leads to what, for how long. Read from TOML by `settings`; the built-in one is the defaults here."""
+
+import datetime as dt
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+from stream_detector.domain.decisions import Limit, Mode
+
+Risk = Annotated[float, Meta(gt=0, le=1)]
+DurationSeconds = Annotated[float, Meta(ge=60, le=31_536_000)]
+
+
+class DetectorMode(StrEnum):
+    """What a detector's evidence may do."""
+
+    ENFORCE = "enforce"
+    SHADOW = "shadow"
+    """Decisions that need its evidence are shadow decisions."""
+    OFF = "off"
+
+
+class DetectorPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One detector's part."""
+
+    mode: DetectorMode = DetectorMode.ENFORCE
+    weight: Annotated[float, Meta(ge=0, le=2)] = 1.0
+    """Its evidence is multiplied by this."""
+
+
+class Throttle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The first rung: a low rate."""
+
+    risk: Risk = 0.5
+    """From this risk on."""
+    release: Risk = 0.35
+    """At expiry it is renewed unless the risk is below this (hysteresis)."""
+    duration_s: DurationSeconds = 3600.0
+    requests: Annotated[int, Meta(ge=1, le=1_000_000)] = 6
+    window_s: Annotated[float, Meta(ge=1, le=86_400)] = 60.0
+    burst: Annotated[int, Meta(ge=1, le=1_000_000)] = 3
+
+    def limit(self) -> Limit:
+        """As the decision carries it."""
+        return Limit(self.requests, self.window_s, self.burst)
+
+
+class Block(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The second rung: nothing passes. Needs two strong families of evidence besides the risk."""
+
+    risk: Risk = 0.8
+    release: Risk = 0.5
+    duration_s: DurationSeconds = 21_600.0
+
+
+class Repeat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Longer on repetition."""
+
+    factor: Annotated[float, Meta(ge=1, le=10)] = 2.0
+    """Each further decision on a client lasts this much longer."""
+    max_duration_s: DurationSeconds = 604_800.0
+    forget_s: DurationSeconds = 2_592_000.0
+    """After this time without a decision a client starts afresh."""
+
+
+class ValvePolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The safety valve: too many clients acted on at once is a fault of ours until proven otherwise."""
+
+    share: Annotated[float, Meta(gt=0, le=1)] = 0.1
+    """Of the recently active clients (per partition)."""
+    min_clients: Annotated[int, Meta(ge=0, le=1_000_000)] = 20
+    """It never opens up to this many clients acted on within ten minutes."""
+
+
+class AllowEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A client that is not acted on."""
+
+    client: Annotated[str, Meta(min_length=1, max_length=256)]
+    expires: dt.datetime
+    """With a time zone; entries without an end are how exceptions become holes."""
+    reason: Annotated[str, Meta(min_length=1, max_length=1000)]
+
+
+class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole policy."""
+
+    version: Annotated[str, Meta(min_length=1, max_length=100)] = "built-in"
+    """Stands in every decision."""
+    mode: Mode = Mode.ENFORCE
+    observe_risk: Risk = 0.3
+    """From this risk on a client's baseline does not learn."""
+    throttle: Throttle = field(default_factory=Throttle)
+    block: Block = field(default_factory=Block)
+    repeat: Repeat = field(default_factory=Repeat)
+    valve: ValvePolicy = field(default_factory=ValvePolicy)
+    detectors: dict[str, DetectorPolicy] = field(default_factory=dict)
+    allowlist: tuple[AllowEntry, ...] = ()
+
+    def of(self, detector: str) -> DetectorPolicy:
+        """A detector's part; detectors that are not named enforce with weight 1."""
+        return self.detectors.get(detector, _DEFAULT)
+
+
+_DEFAULT = DetectorPolicy()

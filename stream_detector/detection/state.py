@@ -1,0 +1,72 @@
+"""State as bytes: versioned MessagePack of plain values. No pickle: whoever can write Redis must not run code in a worker."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from stream_detector.detection.outlier import Outlier, OutlierState
+from stream_detector.detection.partition import Partition
+from stream_detector.detection.profile import Profile
+from stream_detector.detection.windows.baseline import Baseline
+from stream_detector.domain.errors import ConfigError
+
+_State = TypeVar("_State", Profile, Partition)
+
+VERSION = 1
+_HEADER = bytes([0x53, 0x44, VERSION])
+
+
+def _to_plain(value: Any) -> Any:  # noqa: ANN401 - msgspec's hook
+    if isinstance(value, (Baseline, Outlier)):
+        return value.state()
+    raise NotImplementedError(type(value))
+
+
+def _from_plain(kind: type, value: Any) -> Any:  # noqa: ANN401 - msgspec's hook
+    if kind is Baseline:
+        return Baseline.from_state(msgspec.convert(value, tuple[int, float, float]))
+    if kind is Outlier:
+        return Outlier.from_state(msgspec.convert(value, OutlierState))
+    raise NotImplementedError(kind)
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_to_plain)
+_profile_decoder = msgspec.msgpack.Decoder(Profile, dec_hook=_from_plain)
+_partition_decoder = msgspec.msgpack.Decoder(Partition, dec_hook=_from_plain)
+
+
+def encode(state: Profile | Partition) -> bytes:
+    """Everything needed to go on; equal state gives equal bytes."""
+    return _HEADER + _encoder.encode(state)
+
+
+def decode_profile(blob: bytes) -> Profile:
+    """Exactly the profile that was encoded.
+
+    Raises:
+        ConfigError: the bytes are not a profile of this version.
+    """
+    return _decode(_profile_decoder, blob, "profile")
+
+
+def decode_partition(blob: bytes) -> Partition:
+    """Exactly the partition that was encoded.
+
+    Raises:
+        ConfigError: the bytes are not a partition of this version.
+    """
+    return _decode(_partition_decoder, blob, "partition state")
+
+
+def _decode(decoder: "msgspec.msgpack.Decoder[_State]", blob: bytes, what: str) -> _State:
+    if blob[:3] != _HEADER:
+        message = (
+            f"{what} in the store: header {blob[:3].hex()}, this release reads {_HEADER.hex()}; "
+            "start with another STREAM_DETECTOR_KEY_PREFIX"
+        )
+        raise ConfigError(message)
+    try:
+        return decoder.decode(memoryview(blob)[3:])
+    except msgspec.DecodeError as error:
+        message = f"{what} in the store cannot be read ({error}); start with another STREAM_DETECTOR_KEY_PREFIX"
+        raise ConfigError(message) from error

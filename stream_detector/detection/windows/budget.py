@@ -1,0 +1,33 @@
+"""How much in all: lifetime and 90-day totals of what the client took away."""
+
+import math
+
+from msgspec import Struct, field
+
+from stream_detector.detection.windows.distinct import Distinct
+from stream_detector.domain.calls import ApiCall
+
+MEMORY_S = 90 * 86_400.0
+"""Time constant of the decayed totals."""
+
+
+class BudgetWindow(Struct, array_like=True):
+    """Distinct prompts of a lifetime; output tokens, exponentially forgotten over 90 days."""
+
+    prompts: Distinct = field(default_factory=lambda: Distinct.of(7))
+    output_tokens: float = 0.0
+    input_tokens: float = 0.0
+    updated_ts: float = -1.0
+
+    def observe(self, call: ApiCall) -> None:
+        """Count one call."""
+        if call.ts > self.updated_ts:
+            if self.updated_ts >= 0:
+                keep = math.exp((self.updated_ts - call.ts) / MEMORY_S)
+                self.output_tokens *= keep
+                self.input_tokens *= keep
+            self.updated_ts = call.ts
+        self.output_tokens += call.output_tokens or 0
+        self.input_tokens += call.input_tokens or 0
+        if call.sketch is not None:
+            self.prompts.add(call.sketch.digest)

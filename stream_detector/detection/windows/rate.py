@@ -1,0 +1,73 @@
+"""How much: calls per five minutes against the client's own past, calls and output tokens per hour for a day."""
+
+import math
+
+from msgspec import Struct, field
+
+from stream_detector.detection.windows.baseline import Baseline
+from stream_detector.domain.calls import ApiCall
+
+BUCKET_S = 300
+HOUR_S = 3600
+DAY_HOURS = 24
+MAX_PENDING = 12
+"""Closed buckets that wait to be scored; beyond that the smallest is dropped."""
+
+
+def _day() -> list[int]:
+    return [0] * DAY_HOURS
+
+
+class RateWindow(Struct, array_like=True):
+    """Open bucket, closed buckets not yet learned, a ring of 24 hours, and the River baseline of active buckets."""
+
+    bucket: int = -1
+    count: int = 0
+    pending: list[int] = field(default_factory=list)
+    hour: int = -1
+    calls: list[int] = field(default_factory=_day)
+    tokens: list[int] = field(default_factory=_day)
+    peak_hour: int = 0
+    baseline: Baseline = field(default_factory=Baseline)
+
+    def observe(self, call: ApiCall) -> None:
+        """Count one call."""
+        bucket = int(call.ts) // BUCKET_S
+        if bucket > self.bucket:
+            self._close(bucket)
+        self.count += 1
+        slot = self.hour % DAY_HOURS
+        self.calls[slot] += 1
+        if call.output_tokens:
+            self.tokens[slot] += call.output_tokens
+
+    def _close(self, bucket: int) -> None:
+        if self.count:
+            self.pending.append(self.count)
+            if len(self.pending) > MAX_PENDING:
+                self.pending.remove(min(self.pending))
+        self.bucket = bucket
+        self.count = 0
+        hour = bucket * BUCKET_S // HOUR_S
+        for passed in range(max(self.hour + 1, hour - DAY_HOURS + 1), hour + 1):
+            self.calls[passed % DAY_HOURS] = 0
+            self.tokens[passed % DAY_HOURS] = 0
+        self.hour = max(self.hour, hour)
+
+    def day_calls(self) -> int:
+        """Calls of the last 24 clock hours, up to the client's newest call."""
+        return sum(self.calls)
+
+    def day_tokens(self) -> int:
+        """Output tokens of the last 24 clock hours."""
+        return sum(self.tokens)
+
+    def busiest_bucket(self) -> int:
+        """The greatest count of a bucket that the baseline has not learned."""
+        return max(self.count, *self.pending) if self.pending else self.count
+
+    def learn(self) -> None:
+        """Move the closed buckets into the baseline. Called after scoring, and only for a client above suspicion."""
+        for count in self.pending:
+            self.baseline.learn(math.log1p(count))
+        self.pending.clear()
