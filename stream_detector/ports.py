@@ -5,7 +5,7 @@ Adapters implement them; one suite of tests runs on every adapter.
 Every store method raises `StoreUnavailable` when the other side does not answer, and keeps the cause.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -90,7 +90,7 @@ class DecisionStore(Protocol):
     async def standing(self, now_s: float) -> list[Decision]:
         """Every decision that has not expired."""
 
-    def changes(self) -> AsyncIterator[Decision | None]:
+    def changes(self) -> AsyncGenerator[Decision | None, None]:
         """Decisions as they are announced; None at least once a second while the connection is proven alive.
 
         Raises:

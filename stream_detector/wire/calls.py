@@ -82,6 +82,12 @@ def decode(value: bytes | None, *, max_bytes: int) -> Decoded:
     return Decoded([call], [])
 
 
+def misplaced(index: int, call: ApiCall, error: MalformedCall) -> Rejected:
+    """A call that was decoded, but cannot be used where it arrived."""
+    content = {name: getattr(call, name) for name in _KNOWN_FIELDS if getattr(call, name) is not None}
+    return Rejected(index, error, len(encode(call)), _readable(content))
+
+
 def _decode_batch(value: bytes, *, is_json: bool) -> Decoded:
     try:
         return Decoded(_json_calls.decode(value) if is_json else _msgpack_calls.decode(value), [])

@@ -1,0 +1,235 @@
+"""The service: micro-batches in, decisions and dead letters out, checkpoints on time.
+
+Rules:
+1. Plan, one round trip, think, write: a micro-batch reads the profiles that it lacks in one pipelined request.
+2. Decisions and dead letters are out before the checkpoint that includes their calls; both may come twice after a crash,
+   with the same content, and are idempotent by (subject, partition, offset).
+3. A checkpoint is all or nothing. What it includes may be acknowledged, nothing else.
+4. A store that does not answer is asked again for ever: the stream waits, nothing is lost.
+5. `handle`, `tick`, `claim` and `release` never run at the same time (the stream holds a lock).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import Struct
+
+from stream_detector.detection.engine import Engine
+from stream_detector.domain.dead_letters import DeadLetter
+from stream_detector.domain.decisions import Decision, Source
+from stream_detector.domain.errors import ConfigError
+from stream_detector.ports import (
+    CheckpointReport,
+    ChunkReport,
+    Clock,
+    DeadLetterLog,
+    DecisionLog,
+    DecisionStore,
+    Observer,
+    PopulationStore,
+    ProfileStore,
+    Record,
+)
+from stream_detector.service.intake import Intake, Reader, Taken
+from stream_detector.service.owned import Owned
+from stream_detector.service.retry import until_answered
+
+
+class Pace(Struct, frozen=True, kw_only=True):
+    """When to save, and how much to hold."""
+
+    checkpoint_s: float
+    checkpoint_calls: int
+    max_profiles: int
+
+
+class Outside(Struct, frozen=True, kw_only=True):
+    """The adapters."""
+
+    profiles: ProfileStore
+    population: PopulationStore
+    decisions: DecisionStore
+    decision_log: DecisionLog
+    dead_letter_log: DeadLetterLog
+    observer: Observer
+    clock: Clock
+    wall_s: Callable[[], float]
+    """Wall time: latency is real even when the clock is simulated."""
+    monotonic_s: Callable[[], float]
+
+
+class _Made(Struct, frozen=True, gc=False):
+    """A decision and the wall time at which its cause was sent."""
+
+    decision: Decision
+    sent_ms: int
+
+
+class _Batch(Struct, frozen=True, kw_only=True):
+    """What became of one micro-batch."""
+
+    records: int
+    replayed: int
+    intake: Intake
+    made: Sequence[_Made]
+    started_s: float
+
+
+class Service:
+    """Implements `ports.ChunkHandler`."""
+
+    def __init__(
+        self, engine: Engine, reader: Reader, pace: Pace, outside: Outside, allowed_until: Mapping[str, float]
+    ) -> None:
+        self._engine = engine
+        self._reader = reader
+        self._pace = pace
+        self._outside = outside
+        self._allowed_until = allowed_until
+        self._owned: dict[int, Owned] = {}
+
+    async def claim(self, partition: int, end_offset: int) -> int:
+        """See `ports.ChunkHandler.claim`."""
+        outside = self._outside
+        ownership = await until_answered(lambda: outside.profiles.claim(partition), outside.observer.store_retry)
+        if ownership.offset >= end_offset:
+            message = (
+                f"partition {partition}: the checkpoint includes offset {ownership.offset}, but the topic ends at "
+                f"{end_offset}: it was made anew; start the workers with another STREAM_DETECTOR_KEY_PREFIX"
+            )
+            raise ConfigError(message)
+        owned = self._owned[partition] = Owned(ownership, self._allowed_until)
+        await self._exchange(owned)
+        return ownership.offset
+
+    async def handle(self, partition: int, records: Sequence[Record]) -> None:
+        """See `ports.ChunkHandler.handle`."""
+        owned, outside = self._owned[partition], self._outside
+        started_s = outside.monotonic_s()
+        fresh = [record for record in records if record.offset > owned.handled]
+        intake = self._reader.read(partition, fresh, outside.clock.now_s())
+        await self._load(owned, intake.taken)
+        made = self._think(owned, intake.taken)
+        await self._write_out(made, intake.dead)
+        if fresh:
+            owned.handled = fresh[-1].offset
+            owned.unsaved_calls += len(intake.taken)
+            if owned.unsaved_since_s is None:
+                owned.unsaved_since_s = started_s
+        replayed = len(records) - len(fresh)
+        self._report(
+            owned, _Batch(records=len(records), replayed=replayed, intake=intake, made=made, started_s=started_s)
+        )
+        if owned.unsaved_calls >= self._pace.checkpoint_calls:
+            await self._save(owned)
+
+    async def tick(self) -> None:
+        """See `ports.ChunkHandler.tick`."""
+        now_s = self._outside.monotonic_s()
+        ages_s = [0.0]
+        for owned in self._owned.values():
+            if owned.unsaved_since_s is not None:
+                age_s = now_s - owned.unsaved_since_s
+                if age_s >= self._pace.checkpoint_s:
+                    await self._save(owned)
+                else:
+                    ages_s.append(age_s)
+        profiles = sum(len(owned.profiles) for owned in self._owned.values())
+        self._outside.observer.unsaved_since(max(ages_s), profiles)
+
+    def saved_offset(self, partition: int) -> int:
+        """See `ports.ChunkHandler.saved_offset`."""
+        owned = self._owned.get(partition)
+        return -1 if owned is None else owned.saved
+
+    async def release(self, partition: int) -> None:
+        """See `ports.ChunkHandler.release`."""
+        owned = self._owned[partition]
+        if owned.handled > owned.saved:
+            await self._save(owned)
+        self.forget(partition)
+
+    def forget(self, partition: int) -> None:
+        """See `ports.ChunkHandler.forget`."""
+        self._owned.pop(partition, None)
+
+    async def _load(self, owned: Owned, taken: Sequence[Taken]) -> None:
+        missing = owned.missing(one.call.client for one in taken)
+        if missing:
+            store, partition = self._outside.profiles, owned.ownership.partition
+            blobs = await until_answered(lambda: store.load(partition, missing), self._outside.observer.store_retry)
+            owned.fill(missing, blobs)
+
+    def _think(self, owned: Owned, taken: Sequence[Taken]) -> list[_Made]:
+        observe, profiles, scope, dirty = self._engine.observe, owned.profiles, owned.scope, owned.dirty
+        partition = owned.ownership.partition
+        made: list[_Made] = []
+        for one in taken:
+            client = one.call.client
+            dirty.add(client)
+            decision = observe(one.call, Source(partition, one.offset), profiles[client], scope)
+            if decision is not None:
+                made.append(_Made(decision, one.sent_ms))
+        return made
+
+    async def _write_out(self, made: Sequence[_Made], dead: Sequence[DeadLetter]) -> None:
+        outside = self._outside
+        if dead:
+            await until_answered(lambda: outside.dead_letter_log.publish(dead), outside.observer.store_retry)
+        if made:
+            decisions = [one.decision for one in made]
+            caused_at_ms = [one.sent_ms for one in made]
+            now_s = outside.clock.now_s()
+            await until_answered(lambda: outside.decisions.put(decisions, now_s), outside.observer.store_retry)
+            await until_answered(
+                lambda: outside.decision_log.publish(decisions, caused_at_ms), outside.observer.store_retry
+            )
+
+    async def _save(self, owned: Owned) -> None:
+        outside = self._outside
+        started_s = outside.monotonic_s()
+        checkpoint = owned.checkpoint()
+        await until_answered(
+            lambda: outside.profiles.checkpoint(owned.ownership, checkpoint), outside.observer.store_retry
+        )
+        owned.mark_saved(checkpoint)
+        owned.evict(self._pace.max_profiles)
+        outside.observer.checkpoint(
+            CheckpointReport(
+                partition=checkpoint.partition,
+                profiles=len(checkpoint.profiles),
+                size_bytes=len(checkpoint.partition_state) + sum(map(len, checkpoint.profiles.values())),
+                seconds=outside.monotonic_s() - started_s,
+            )
+        )
+        await self._exchange(owned)
+
+    async def _exchange(self, owned: Owned) -> None:
+        """Tell the other partitions about shared templates, and hear from them."""
+        outside, neighbours = self._outside, owned.scope.neighbours
+        population = owned.scope.partition.population
+        uses = neighbours.to_report(population)
+        if uses:
+            partition, now_s = owned.ownership.partition, outside.clock.now_s()
+            answer = await until_answered(
+                lambda: outside.population.exchange(partition, uses, now_s), outside.observer.store_retry
+            )
+            neighbours.hear(answer, population)
+
+    def _report(self, owned: Owned, batch: _Batch) -> None:
+        outside = self._outside
+        wall_s = outside.wall_s()
+        outside.observer.chunk(
+            ChunkReport(
+                partition=owned.ownership.partition,
+                records=batch.records,
+                calls=len(batch.intake.taken),
+                replayed=batch.replayed,
+                rejected=[letter.reason for letter in batch.intake.dead],
+                decisions=[one.decision for one in batch.made],
+                decision_latencies_s=[max(0.0, wall_s - one.sent_ms / 1000) for one in batch.made],
+                readings=dict(self._engine.readings),
+                valve_open=owned.scope.partition.valve.is_open,
+                seconds=outside.monotonic_s() - batch.started_s,
+            )
+        )
+        self._engine.readings.clear()
