@@ -1,0 +1,1 @@
+"""The demo: simulated traffic through the real worker, hook, broker and store, shown live and told afterwards."""
