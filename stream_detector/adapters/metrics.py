@@ -1,6 +1,14 @@
-"""The catalogue of all Prometheus metrics: names, labels, units and help. No label ever names a client."""
+"""The catalogue of all Prometheus metrics: names, labels, units and help; and a worker's counting into it.
+
+No label ever names a client.
+"""
+
+from collections import Counter as Tally
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from stream_detector.domain.decisions import Decision
+from stream_detector.ports import CheckpointReport, ChunkReport
 
 _LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _HOOK_S = (0.000_025, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
@@ -83,3 +91,46 @@ class HookMetrics:
         self.limiter_errors = Counter(
             f"{prefix}limiter_errors", "Limit checks that Redis did not answer.", registry=registry
         )
+
+
+class PrometheusObserver:
+    """Counts what a worker's service reports (implements `ports.Observer`)."""
+
+    def __init__(self, metrics: WorkerMetrics) -> None:
+        self._metrics = metrics
+
+    def chunk(self, report: ChunkReport) -> None:
+        """One micro-batch was handled."""
+        metrics = self._metrics
+        metrics.calls.inc(report.calls)
+        metrics.replayed.inc(report.replayed)
+        metrics.chunk_seconds.observe(report.seconds)
+        metrics.chunk_records.observe(report.records)
+        metrics.valve_open.labels(report.partition).set(report.valve_open)
+        for latency_s in report.decision_latencies_s:
+            metrics.call_to_decision.observe(latency_s)
+        for reason, count in Tally(report.rejected).items():
+            metrics.dead_letters.labels(reason).inc(count)
+        for decision in report.decisions:
+            metrics.decisions.labels(decision.action, decision.mode, _main_reason(decision)).inc()
+        for (detector, state), count in report.readings.items():
+            metrics.readings.labels(detector, state).inc(count)
+
+    def checkpoint(self, report: CheckpointReport) -> None:
+        """One checkpoint was written."""
+        self._metrics.checkpoint_seconds.observe(report.seconds)
+        self._metrics.checkpoint_bytes.inc(report.size_bytes)
+
+    def unsaved_since(self, seconds: float, profiles_in_memory: int) -> None:
+        """Age of the oldest unsaved call, and profiles in memory."""
+        self._metrics.checkpoint_age.set(seconds)
+        self._metrics.profiles.set(profiles_in_memory)
+
+    def store_retry(self) -> None:
+        """The store did not answer."""
+        self._metrics.store_retries.inc()
+
+
+def _main_reason(decision: Decision) -> str:
+    """The detector with the greatest part; `none` for a decision without reasons, such as a release."""
+    return max(decision.reasons, key=lambda reason: reason.weight).detector if decision.reasons else "none"
