@@ -48,3 +48,8 @@ class StoreUnavailable(StreamDetectorError):
 
 class OwnershipLost(StreamDetectorError):
     """The partition's owner token in the store is not ours any more (a rebalance that we have not seen yet)."""
+
+    def __init__(self, message: str, *, partition: int | None = None) -> None:
+        super().__init__(message)
+        self.partition = partition
+        """None where the caller knows which one it asked for."""

@@ -1,0 +1,1 @@
+"""Kafka in, chunks to a handler, commits behind its checkpoints: a Faust app without logic of its own."""

@@ -1,0 +1,190 @@
+"""Between Kafka and the handler: who owns which partition, what is handled, what may be acknowledged.
+
+Rules:
+1. One call of the handler at a time, whoever asks: the stream, the timer, a rebalance or the shutdown.
+2. A partition's records reach the handler only between `claim` and `release` (or `forget`), each offset once, ascending.
+3. A chunk is acknowledged when the handler has saved its last record; chunks are acknowledged in order.
+4. The handler's checkpoint decides where a partition goes on, not Kafka's committed offset: if the stream starts behind
+   the checkpoint, the handler skips; if it starts beyond it (the store lost its last writes), the stream is rewound once.
+5. A lost partition is forgotten without a word to Kafka. Its chunks are dropped until a rebalance takes it away.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from stream_detector.domain.errors import OwnershipLost
+from stream_detector.ports import ChunkHandler, Record
+
+_log = logging.getLogger(__name__)
+
+Rewind = Callable[[int, int], Awaitable[None]]
+"""(partition, offset): deliver again from there."""
+
+
+class Chunk(Struct, frozen=True, kw_only=True):
+    """Consecutive records of one partition, at least one."""
+
+    partition: int
+    records: Sequence[Record]
+    acknowledge: Callable[[], object]
+    """Lets Kafka commit the chunk."""
+
+
+class _Owned:
+    """A partition between claim and release."""
+
+    def __init__(self, saved_offset: int) -> None:
+        self.saved_offset = saved_offset
+        self.next_offset = 0
+        self.is_started = False
+        """Whether a record was handled since the claim."""
+        self.rewound_at: int | None = None
+        """Offset of the record that came where an earlier one was expected."""
+        self.unacknowledged: deque[tuple[int, Callable[[], object]]] = deque()
+
+    def starts_beyond_checkpoint(self, first_offset: int) -> bool:
+        """Whether records between the checkpoint and `first_offset` may be missing."""
+        if self.is_started or self.saved_offset < 0:
+            return False
+        if self.rewound_at is None:
+            return first_offset > self.saved_offset + 1
+        return first_offset > self.rewound_at
+
+    def unhandled(self, records: Sequence[Record]) -> Sequence[Record]:
+        """What of `records` the handler has not seen since the claim."""
+        if records[0].offset >= self.next_offset:
+            return records
+        return [record for record in records if record.offset >= self.next_offset]
+
+
+class Delivery:
+    """Drives a handler by the rules above. Not thread-safe: belongs to one event loop."""
+
+    def __init__(self, handler: ChunkHandler, rewind: Rewind) -> None:
+        self._handler = handler
+        self._rewind = rewind
+        self._one_at_a_time = asyncio.Lock()
+        self._assigned: frozenset[int] = frozenset()
+        self._owned: dict[int, _Owned] = {}
+        self._arrived: dict[int, int] = {}
+        self._is_closed = False
+
+    @property
+    def assigned(self) -> frozenset[int]:
+        """Partitions that Kafka has given to us."""
+        return self._assigned
+
+    def arrived(self) -> Mapping[int, int]:
+        """Partition -> offset after its last record that came from Kafka, handled or not, since it was assigned."""
+        return self._arrived
+
+    def handled(self) -> Mapping[int, int]:
+        """Partition -> offset after its last handled record, for partitions that have one."""
+        return {partition: owned.next_offset for partition, owned in self._owned.items() if owned.is_started}
+
+    def assign(self, partitions: Iterable[int]) -> None:
+        """Kafka has given us these partitions, in addition to those we have. They are to be claimed."""
+        self._assigned |= frozenset(partitions)
+
+    async def claim(self, end_offsets: Mapping[int, int]) -> None:
+        """Take over the assigned partitions of `end_offsets` (partition -> offset of its next record).
+
+        Raises:
+            ConfigError: the handler's checkpoint does not fit the partition.
+        """
+        async with self._one_at_a_time:
+            for partition, end_offset in end_offsets.items():
+                # A rebalance may have taken it away since these offsets were asked for, or while another was claimed.
+                if partition in self._assigned and partition not in self._owned and not self._is_closed:
+                    self._owned[partition] = _Owned(await self._handler.claim(partition, end_offset))
+
+    async def handle(self, chunk: Chunk) -> None:
+        """Let the handler see a chunk. Returns without when the partition is not ours (any more)."""
+        last_offset = chunk.records[-1].offset
+        if chunk.partition in self._assigned:
+            self._arrived[chunk.partition] = max(self._arrived.get(chunk.partition, 0), last_offset + 1)
+        async with self._one_at_a_time:
+            owned = self._owned.get(chunk.partition)
+            if owned is None or self._is_closed:
+                return
+            first_offset = chunk.records[0].offset
+            if owned.starts_beyond_checkpoint(first_offset):
+                await self._go_back(chunk.partition, owned, first_offset)
+                return
+            records = owned.unhandled(chunk.records)
+            if not records:
+                return
+            owned.unacknowledged.append((last_offset, chunk.acknowledge))
+            owned.is_started = True
+            owned.next_offset = last_offset + 1
+            try:
+                await self._handler.handle(chunk.partition, records)
+            except OwnershipLost as lost:
+                self._forget(chunk.partition, lost)
+            else:
+                self._acknowledge_saved(chunk.partition, owned)
+
+    async def tick(self) -> None:
+        """Let the handler write what is due, and acknowledge what is saved."""
+        async with self._one_at_a_time:
+            if self._is_closed:
+                return
+            try:
+                await self._handler.tick()
+            except OwnershipLost as lost:
+                if lost.partition is None:
+                    raise
+                self._forget(lost.partition, lost)
+            for partition, owned in self._owned.items():
+                self._acknowledge_saved(partition, owned)
+
+    async def release(self, partitions: Iterable[int]) -> None:
+        """Kafka takes these partitions away: save, acknowledge and forget them. Commit afterwards."""
+        released = frozenset(partitions)
+        self._assigned -= released
+        async with self._one_at_a_time:
+            for partition in sorted(released):
+                self._arrived.pop(partition, None)
+                if partition in self._owned:
+                    await self._release(partition)
+
+    async def close(self) -> None:
+        """Release everything, and do nothing from now on. Commit afterwards."""
+        released = self._assigned
+        await self.release(released)
+        self._is_closed = True
+
+    async def _release(self, partition: int) -> None:
+        try:
+            await self._handler.release(partition)
+        except OwnershipLost as lost:
+            self._forget(partition, lost)
+            return
+        for _last_offset, acknowledge in self._owned.pop(partition).unacknowledged:
+            acknowledge()
+
+    async def _go_back(self, partition: int, owned: _Owned, first_offset: int) -> None:
+        if owned.rewound_at is None:
+            owned.rewound_at = first_offset
+            _log.warning(
+                "partition %d: Kafka is at offset %d, but the checkpoint at %d; reading the records between again",
+                partition,
+                first_offset,
+                owned.saved_offset,
+            )
+            await self._rewind(partition, owned.saved_offset + 1)
+
+    def _acknowledge_saved(self, partition: int, owned: _Owned) -> None:
+        saved_offset = self._handler.saved_offset(partition)
+        while owned.unacknowledged and owned.unacknowledged[0][0] <= saved_offset:
+            _last_offset, acknowledge = owned.unacknowledged.popleft()
+            acknowledge()
+
+    def _forget(self, partition: int, lost: OwnershipLost) -> None:
+        _log.warning("partition %d: %s; dropped, and nothing of it is committed", partition, lost)
+        self._owned.pop(partition, None)
+        self._handler.forget(partition)

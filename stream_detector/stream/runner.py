@@ -1,0 +1,141 @@
+"""Runs a stream until a signal, a crash or a standstill ends it. The orchestrator starts the process again.
+
+SIGTERM and SIGINT: save, commit, leave the group, return 0. Everything else that ends the stream returns 1, without a last
+checkpoint, because what is in memory may be half of something; whatever was not saved comes again after the restart.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+import uvloop
+
+from stream_detector.domain.errors import ConfigError
+from stream_detector.stream.app import Stream
+
+_log = logging.getLogger(__name__)
+_POLL_S = 0.2
+_CRASH_GRACE_S = 5.0
+_Result = TypeVar("_Result")
+
+
+def run(main: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run the worker's coroutine in a new uvloop."""
+    return uvloop.run(main)
+
+
+class StallWatch:
+    """Notices when records arrive, but nothing is committed any more."""
+
+    def __init__(self, limit_s: float, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+        self._limit_s = limit_s
+        self._monotonic_s = monotonic_s
+        self._progress: dict[int, tuple[int, float]] = {}
+        """Partition -> (committed offset, time when it was first seen)."""
+
+    def stalled(self, arrived: Mapping[int, int], committed: Mapping[int, int]) -> int | None:
+        """A partition whose committed offset has stood still behind its arrived one for the limit, or None."""
+        now_s = self._monotonic_s()
+        progress: dict[int, tuple[int, float]] = {}
+        for partition, arrived_offset in arrived.items():
+            offset = committed.get(partition, -1)
+            before = self._progress.get(partition)
+            is_waiting = before is not None and before[0] == offset and offset < arrived_offset
+            progress[partition] = before if before is not None and is_waiting else (offset, now_s)
+        self._progress = progress
+        return next((each for each, (_, since_s) in progress.items() if now_s - since_s > self._limit_s), None)
+
+
+async def run_until_stopped(stream: Stream, *, stall_limit_s: float = 120.0, grace_s: float = 25.0) -> int:
+    """Start the stream and wait for its end.
+
+    Args:
+        stream: not started yet.
+        stall_limit_s: a partition that delivers records, but commits nothing for so long, ends the stream.
+        grace_s: time for the last checkpoint, the last commit and leaving the group; then the process is ended.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ConfigError: a checkpoint does not fit its partition.
+    """
+    watch = StallWatch(stall_limit_s)
+    with _stop_signal() as stop:
+        start = asyncio.create_task(stream.app.start())
+        failure: BaseException | None = None
+        while failure is None and not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _POLL_S)
+            failure = _failure(stream, start, watch)
+    if failure is None:
+        return await _stop(stream, start, grace_s)
+    _log.error("the stream ends: %s: %s", type(failure).__name__, failure)
+    await _leave(stream, start, _CRASH_GRACE_S)
+    if isinstance(failure, ConfigError):
+        raise failure
+    return 1
+
+
+class Stalled(Exception):
+    """Records arrive, but nothing is committed."""
+
+
+def _failure(stream: Stream, start: asyncio.Task[None], watch: StallWatch) -> BaseException | None:
+    """What has ended the stream; None while it runs."""
+    if start.done() and not start.cancelled() and start.exception() is not None:
+        return start.exception()
+    if stream.app.crashed:
+        reason = stream.app.crash_reason
+        return reason if isinstance(reason, BaseException) else RuntimeError(str(reason))
+    partition = watch.stalled(stream.delivery.arrived(), stream.committed())
+    if partition is None:
+        return None
+    return Stalled(
+        f"partition {partition}: records arrive, but nothing is committed; see whether Redis and Kafka answer"
+    )
+
+
+async def _stop(stream: Stream, start: asyncio.Task[None], grace_s: float) -> int:
+    """Save, commit, leave."""
+    try:
+        async with asyncio.timeout(grace_s):
+            await stream.release_all()
+    except TimeoutError:
+        _log.error("the last checkpoint was not written within %.0f s; what it lacks will be handled again", grace_s)
+        code = 1
+    else:
+        code = 0
+    await _leave(stream, start, _CRASH_GRACE_S)
+    return code
+
+
+async def _leave(stream: Stream, start: asyncio.Task[None], grace_s: float) -> None:
+    """Stop the app, which leaves the consumer group; end the process if that hangs."""
+    start.cancel()
+    try:
+        async with asyncio.timeout(grace_s):
+            await stream.app.stop()
+    except TimeoutError:
+        _log.error("the stream did not stop within %.0f s; ending the process", grace_s)
+        logging.shutdown()
+        os._exit(1)  # the consumer's thread would keep the interpreter alive
+
+
+@contextmanager
+def _stop_signal() -> Iterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for each in signals:
+        loop.add_signal_handler(each, stop.set)
+    try:
+        yield stop
+    finally:
+        for each in signals:
+            loop.remove_signal_handler(each)
