@@ -1,0 +1,132 @@
+import asyncio
+
+import pytest
+from gateways.hooks import FakeLimiter, HandClock, HandTimer, RecordingObserver, decision
+
+from stream_detector.domain.decisions import Action
+from stream_detector.domain.verdicts import Cause, Failure
+from stream_detector.hook.answers import Headers
+from stream_detector.hook.freshness import Freshness
+from stream_detector.hook.http import HookApp
+from stream_detector.hook.judge import Doubt, Judge
+from stream_detector.hook.table import DecisionTable
+from stream_detector.ports import Admission
+
+
+class Request:
+    """A request as RSGI presents it, and what was answered."""
+
+    def __init__(self, path: str, *clients: str) -> None:
+        self.path = path
+        self.clients = list(clients)
+        self.status = 0
+        self.body = b""
+
+    @property
+    def headers(self) -> "Request":
+        return self
+
+    def get_all(self, key: str) -> list[str]:
+        return self.clients if key == "x-client-id" else []
+
+    def response_empty(self, status: int, headers: Headers) -> None:  # noqa: ARG002
+        self.status = status
+
+    def response_bytes(self, status: int, headers: Headers, body: bytes) -> None:  # noqa: ARG002
+        self.status, self.body = status, body
+
+
+class Bench:
+    """An application whose table blocks alice and throttles tom."""
+
+    def __init__(self, *, table_was_read: bool = True) -> None:
+        self.observer, timer = RecordingObserver(), HandTimer()
+        freshness = Freshness(timer, stale_after_s=300.0)
+        if table_was_read:
+            freshness.prove()
+        table = DecisionTable()
+        table.put(decision("alice"))
+        table.put(decision("tom", Action.THROTTLE))
+        refused = Admission(allowed=False, remaining=0, retry_after_s=3.0, reset_after_s=3.0)
+        judge = Judge(
+            table=table,
+            freshness=freshness,
+            limiter=FakeLimiter(refused),
+            clock=HandClock(),
+            observer=self.observer,
+            doubt=Doubt(failure=Failure.OPEN, unidentified=Failure.OPEN, limiter_timeout_s=1.0),
+        )
+        self.app = HookApp(
+            judge=judge,
+            freshness=freshness,
+            observer=self.observer,
+            render_metrics=lambda: b"up 1\n",
+            client_header="X-Client-Id",
+            timer=timer,
+        )
+
+    def ask(self, path: str, *clients: str) -> Request:
+        request = Request(path, *clients)
+        asyncio.run(self.app.__rsgi__(request, request))
+        return request
+
+    def cause_for(self, *clients: str) -> Cause:
+        self.ask("/check", *clients)
+        return self.observer.verdicts[-1].cause
+
+
+@pytest.mark.parametrize("path", ["/check", "/check/", "/check/v1/chat/completions", "/check/../metrics"])
+def test_every_path_below_check_is_a_question(path: str) -> None:
+    bench = Bench()
+
+    assert bench.ask(path, "alice").status == 403
+    assert bench.ask(path, "bob").status == 200
+    assert bench.ask(path, "tom").status == 429
+
+
+@pytest.mark.parametrize("path", ["/check-nginx", "/check-nginx/v1/models"])
+def test_nginx_has_its_own_path(path: str) -> None:
+    assert Bench().ask(path, "tom").status == 403
+
+
+@pytest.mark.parametrize("path", ["/", "/checkout", "/check-nginxx", "/metricsx", ""])
+def test_other_paths_are_not_found(path: str) -> None:
+    assert Bench().ask(path, "alice").status == 404
+
+
+def test_an_id_that_a_call_event_could_carry_is_looked_up() -> None:
+    bench = Bench()
+
+    for client in ("bob", "a b", "x" * 256, "über"):
+        assert bench.cause_for(client) is Cause.NO_DECISION
+
+
+@pytest.mark.parametrize(
+    "clients",
+    [(), ("",), ("x" * 257,), ("a\tb",), ("a\x7f",), ("alice", "bob"), ("alice", "alice")],
+    ids=["missing", "empty", "too long", "tab", "delete", "two", "twice"],
+)
+def test_anything_else_is_unidentified(clients: tuple[str, ...]) -> None:
+    assert Bench().cause_for(*clients) is Cause.UNIDENTIFIED
+
+
+def test_the_hook_is_alive_always_and_ready_once_the_table_was_read() -> None:
+    bench, fresh = Bench(table_was_read=False), Bench()
+
+    assert (bench.ask("/healthz").status, bench.ask("/readyz").status) == (200, 503)
+    assert (fresh.ask("/healthz").status, fresh.ask("/readyz").status) == (200, 200)
+
+
+def test_metrics_are_rendered() -> None:
+    assert Bench().ask("/metrics").body == b"up 1\n"
+
+
+def test_every_answer_is_observed_with_its_verdict_and_other_pages_are_not() -> None:
+    bench = Bench()
+
+    bench.ask("/check", "alice")
+    bench.ask("/check/x", "bob")
+    bench.ask("/metrics")
+
+    assert [verdict.action for verdict in bench.observer.verdicts] == [Action.BLOCK, Action.ALLOW]
+    assert bench.observer.seconds == [0.0, 0.0]
