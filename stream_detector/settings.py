@@ -1,17 +1,22 @@
-"""Settings of the processes: read once, from the environment, at the start. The policy file is `detection.policy`'s.
+"""Settings of the processes, from the environment, and the policy, from its file: read once, at the start.
 
 Every variable is `STREAM_DETECTOR_` plus the field's name in capitals. An unknown variable with that prefix, a wrong
 type or a value out of range stops the start with one line.
 """
 
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Self
 
 import msgspec
 from msgspec import Meta, Struct
 
+from stream_detector.detection.detectors.catalogue import names as detector_names
+from stream_detector.detection.policy import Policy
 from stream_detector.domain.errors import ConfigError
+from stream_detector.domain.validation import explain
 from stream_detector.domain.verdicts import Failure
 
 PREFIX = "STREAM_DETECTOR_"
@@ -82,8 +87,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Path of an address -> country database (MMDB); empty for none."""
     log_level: Annotated[str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
 
+    sketch_salt: Annotated[str, Meta(max_length=1024)] = ""
+    """Secret that keys the sketches of prompts; the same at every hop. Empty: a public one, with a warning."""
+
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
         """Read the settings.
 
         Raises:
@@ -95,14 +103,58 @@ class Settings(Struct, frozen=True, kw_only=True):
             if not variable.startswith(PREFIX) or variable in _FOREIGN:
                 continue
             if variable not in known:
-                message = f"{variable}: no such setting; the settings are listed in docs/settings.md"
+                message = f"{variable}: no such setting; docs/settings.md lists them"
                 raise ConfigError(message)
             values[known[variable]] = value
-        for field, value in values.items():
-            try:
-                msgspec.convert({field: value}, cls, strict=False)
-            except msgspec.ValidationError as error:
-                reason = str(error).split(" - at ")[0]
-                message = f"{PREFIX}{field.upper()}: {reason}, got {value[:200]!r}"
-                raise ConfigError(message) from error
-        return msgspec.convert(values, cls, strict=False)
+        try:
+            return msgspec.convert(values, cls, strict=False)
+        except msgspec.ValidationError as error:
+            field, reason = explain(error, values, cls).split(":", 1)
+            message = f"{PREFIX}{field.upper()}:{reason}"
+            raise ConfigError(message) from error
+
+
+def load_policy(path: str) -> Policy:
+    """Read a policy file (TOML); the empty path is the built-in policy.
+
+    Raises:
+        ConfigError: no such file, not TOML, unknown field, wrong type or value out of range, or rungs in the wrong order;
+            one line that names file, field, value and allowed range.
+    """
+    if not path:
+        return Policy()
+    try:
+        content = tomllib.loads(Path(path).read_text("utf-8"))
+        policy = msgspec.convert(content, Policy)
+    except OSError as error:
+        message = f"{PREFIX}POLICY: {path!r} cannot be read: {error.strerror}; name a readable TOML file"
+        raise ConfigError(message) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"{path}: not valid TOML: {error}"
+        raise ConfigError(message) from error
+    except msgspec.ValidationError as error:
+        message = f"{path}: {explain(error, content, Policy)}"
+        raise ConfigError(message) from error
+    problem = next(_contradictions(policy), None)
+    if problem is not None:
+        message = f"{path}: {problem}"
+        raise ConfigError(message)
+    return policy
+
+
+def _contradictions(policy: Policy) -> Iterator[str]:
+    """What the types cannot tell."""
+    throttle, block = policy.throttle, policy.block
+    if throttle.release > throttle.risk:
+        yield f"throttle.release: {throttle.release} is above throttle.risk, must be <= {throttle.risk}"
+    if block.release > block.risk:
+        yield f"block.release: {block.release} is above block.risk, must be <= {block.risk}"
+    if block.risk < throttle.risk:
+        yield f"block.risk: {block.risk} is below throttle.risk, must be >= {throttle.risk}"
+    known = detector_names()
+    for name in policy.detectors:
+        if name not in known:
+            yield f"detectors.{name}: no such detector, must be one of {', '.join(sorted(known))}"
+    for index, entry in enumerate(policy.allowlist):
+        if entry.expires.tzinfo is None:
+            yield f"allowlist[{index}].expires: {entry.expires} has no time zone, must end in Z or an offset such as +02:00"

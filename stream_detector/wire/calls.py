@@ -6,20 +6,17 @@ Rules:
 3. Nothing of a prompt leaves this module in an error.
 """
 
-import base64
-import re
-
 import msgspec
 from msgspec import Struct
 
 from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.errors import MalformedCall, RejectReason
+from stream_detector.domain.validation import explain, shorten
 
 _JSON_STARTS = frozenset(b"{[ \t\r\n")
 _ARRAY_STARTS = frozenset(b"[") | frozenset(range(0x90, 0xA0)) | {0xDC, 0xDD}
 _SECRET_FIELDS = frozenset({"prompt", "sketch", "params"})
 _KNOWN_FIELDS = tuple(field for field in ApiCall.__struct_fields__ if field not in _SECRET_FIELDS)
-_MAX_FIELD_CHARS = 256
 
 _json_call = msgspec.json.Decoder(ApiCall)
 _json_calls = msgspec.json.Decoder(list[ApiCall])
@@ -116,8 +113,10 @@ def _reject(index: int, value: bytes, error: Exception, *, is_json: bool) -> Rej
     try:
         content = msgspec.json.decode(value) if is_json else msgspec.msgpack.decode(value)
     except (msgspec.DecodeError, ValueError, RecursionError):
-        detail = f"the record is neither valid JSON nor valid MessagePack: {type(error).__name__}"
-        if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
+        detail = "neither JSON nor MessagePack"
+        if isinstance(error, RecursionError):
+            detail = "nested too deeply"
+        elif isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
             detail = f"not valid {'JSON' if is_json else 'MessagePack'}: {error}"
         return Rejected(index, MalformedCall(RejectReason.UNREADABLE, detail), len(value), {})
     return Rejected(
@@ -126,23 +125,15 @@ def _reject(index: int, value: bytes, error: Exception, *, is_json: bool) -> Rej
 
 
 def _explain(error: Exception, content: object) -> str:
-    """Name the field, what was expected, and the value where it cannot be a secret."""
-    text = str(error)
-    match = re.search(r"`\$\.?([^`]*)`", text)
-    field = match.group(1) if match else ""
-    text = re.sub(r" - at `\$[^`]*`", "", text)
-    name = field.split(".")[0].split("[")[0]
-    if isinstance(content, dict) and name in content and name not in _SECRET_FIELDS:
-        text = f"{text}, got {_shorten(content[name])!r}"
-    return f"{field}: {text}" if field and not text.startswith(f"{field}:") else text
+    """Name the field, the value where it cannot be a secret, and what it should have been."""
+    if not isinstance(error, msgspec.ValidationError):
+        return str(error)
+    if isinstance(content, dict):
+        content = {name: value for name, value in content.items() if name not in _SECRET_FIELDS}
+    return explain(error, content, ApiCall)
 
 
 def _readable(content: object) -> dict[str, str]:
     if not isinstance(content, dict):
         return {}
-    return {name: _shorten(content[name]) for name in _KNOWN_FIELDS if name in content}
-
-
-def _shorten(value: object) -> str:
-    text = base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
-    return text if len(text) <= _MAX_FIELD_CHARS else f"{text[:_MAX_FIELD_CHARS]}…"
+    return {name: shorten(content[name]) for name in _KNOWN_FIELDS if name in content}

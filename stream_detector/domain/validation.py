@@ -1,0 +1,88 @@
+"""One-line explanations of what is wrong with a value: field, value, allowed range."""
+
+import re
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+_PATH = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
+_BOUNDS = {"gt": "> {}", "ge": ">= {}", "lt": "< {}", "le": "<= {}"}
+_LENGTHS = {"min_length": "at least {} long", "max_length": "at most {} long", "pattern": "of the form {}"}
+_MAX_VALUE_CHARS = 200
+
+
+def explain(error: msgspec.ValidationError, content: object, kind: type) -> str:
+    """Say what is wrong, such as `throttle.risk: must be > 0 and <= 1, got '1.5'`.
+
+    Args:
+        error: what msgspec raised for `content`.
+        content: plain values (dict, list, ...), as decoded from JSON, MessagePack or TOML.
+        kind: the type that it should have been.
+    """
+    text = str(error)
+    match = _PATH.search(text)
+    path = match.group(1) if match else ""
+    text = text[: match.start()] if match else text
+    found, value = _value_at(content, path)
+    allowed = _allowed(inspect.type_info(kind), path)
+    reason = text[:1].lower() + text[1:]
+    if allowed:
+        reason = f"{reason}, must be {allowed}" if "got `" in reason else f"must be {allowed}"
+    shown = f", got {shorten(value)!r}" if found and not isinstance(value, (dict, list)) else ""
+    return f"{path}: {reason}{shown}".removeprefix(": ")
+
+
+def shorten(value: object) -> str:
+    """At most 200 characters of `value` as text."""
+    text = str(value)
+    return text if len(text) <= _MAX_VALUE_CHARS else f"{text[:_MAX_VALUE_CHARS]}…"
+
+
+def _value_at(content: Any, path: str) -> tuple[bool, object]:  # noqa: ANN401 - plain values of any shape
+    for part in _parts(path):
+        if isinstance(content, dict) and part in content:
+            content = content[part]
+        elif isinstance(content, list) and part.isdigit() and int(part) < len(content):
+            content = content[int(part)]
+        else:
+            return False, None
+    return True, content
+
+
+def _allowed(info: inspect.Type, path: str) -> str:
+    """The constraints of the type at `path`, in words; empty when there are none or the path cannot be followed."""
+    for part in _parts(path):
+        info = _child(info, part)
+    choices = info.types if isinstance(info, inspect.UnionType) else (info,)
+    for choice in choices:
+        if isinstance(choice, inspect.EnumType):
+            return "one of " + ", ".join(str(member.value) for member in choice.cls)
+        bounds = [text.format(getattr(choice, name)) for name, text in _BOUNDS.items() if _is_set(choice, name)]
+        lengths = [text.format(getattr(choice, name)) for name, text in _LENGTHS.items() if _is_set(choice, name)]
+        if bounds or lengths:
+            return " and ".join(bounds + lengths)
+    return ""
+
+
+def _child(info: inspect.Type, part: str) -> inspect.Type:
+    choices = info.types if isinstance(info, inspect.UnionType) else (info,)
+    for choice in choices:
+        if isinstance(choice, inspect.StructType):
+            for field in choice.fields:
+                if field.encode_name == part:
+                    return field.type
+        if isinstance(choice, inspect.DictType):
+            return choice.value_type
+        if isinstance(choice, (inspect.ListType, inspect.VarTupleType)):
+            return choice.item_type
+    return inspect.AnyType()
+
+
+def _is_set(info: inspect.Type, name: str) -> bool:
+    return getattr(info, name, None) is not None
+
+
+def _parts(path: str) -> list[str]:
+    """`a.b[2].c` -> a, b, 2, c; `[...]`, which msgspec writes for some key of a dict, -> *."""
+    return [part for part in re.split(r"[.\[\]]+", path.replace("[...]", ".*")) if part]
