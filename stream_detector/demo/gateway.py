@@ -48,14 +48,15 @@ class EventLog(Protocol):
 class HttpHook:
     """The hook over HTTP, on connections that are kept."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, client_header: str) -> None:
         self._session = session
         self._url = url
+        self._client_header = client_header
 
     async def ask(self, client: str) -> Answer:
         """May a call of `client` pass?"""
         try:
-            async with self._session.get(self._url, headers={"x-client-id": client}) as response:
+            async with self._session.get(self._url, headers={self._client_header: client}) as response:
                 return _ANSWER_TO.get(response.status, Answer.UNANSWERED)
         except (aiohttp.ClientError, TimeoutError):
             return Answer.UNANSWERED
@@ -77,6 +78,10 @@ class KafkaEvents:
             self._ledger.unsent += 1
         else:
             confirmed.add_done_callback(self._confirmed)
+
+    async def flush(self) -> None:
+        """Return once the broker has confirmed or refused everything that was queued."""
+        await self._producer.flush()
 
     def _confirmed(self, confirmed: asyncio.Future[object]) -> None:
         if confirmed.cancelled() or confirmed.exception() is not None:
@@ -126,12 +131,12 @@ class Gateway:
 
 
 @asynccontextmanager
-async def http_hook(url: str) -> AsyncIterator[HttpHook]:
-    """A hook at `url`, with one connection per lane."""
+async def http_hook(url: str, client_header: str) -> AsyncIterator[HttpHook]:
+    """A hook that is asked at `url`, over one connection per lane."""
     connector = aiohttp.TCPConnector(limit=_LANES)
     timeout = aiohttp.ClientTimeout(total=_HOOK_TIMEOUT_S)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        yield HttpHook(session, url)
+        yield HttpHook(session, url, client_header)
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from stream_detector.domain.dead_letters import DeadLetter
-from stream_detector.domain.decisions import Decision, SubjectKind
+from stream_detector.domain.decisions import Action, Decision, Mode, SubjectKind
 
 
 class Truth(Struct, frozen=True):
@@ -76,6 +76,8 @@ class Ledger:
         """(minute of event time, answer) -> calls."""
         self.answers: Counter[Answer] = Counter()
         self.decisions: list[SeenDecision] = []
+        self.actions: Counter[tuple[Action, Mode]] = Counter()
+        """(action, mode) -> decisions."""
         self.dead_letters: list[DeadLetter] = []
         self.sent = 0
         """Events that the broker has confirmed."""
@@ -114,6 +116,7 @@ class Ledger:
         """A decision was published."""
         seen = SeenDecision(decision, latency_ms)
         self.decisions.append(seen)
+        self.actions[decision.action, decision.mode] += 1
         if decision.subject.kind is SubjectKind.CLIENT:
             self._client(decision.subject.key).decisions.append(seen)
 

@@ -4,7 +4,6 @@ An account counts as *acted on* when an enforced decision throttled or blocked i
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
@@ -106,7 +105,7 @@ def outcome_of(ledger: Ledger) -> Outcome:
         honest_clients=len(honest),
         honest_acted_on=tuple(_hurt(ledger, honest)),
         campaigns=tuple(_campaign(ledger, name) for name in sorted(ledger.campaigns)),
-        decisions=dict(Counter((seen.decision.action, seen.decision.mode) for seen in ledger.decisions)),
+        decisions=dict(ledger.actions),
         latency=_latency([seen.latency_ms for seen in ledger.decisions]),
     )
 

@@ -58,8 +58,10 @@ class Watch:
         self._consumer = consumer
         self._topic_dead = topic_dead
         self._ledger = ledger
-        self.worker: Metrics = Metrics("")
+        self.worker = Metrics("")
         """The newest reading of the worker's metrics."""
+        self.hook = Metrics("")
+        """The newest reading of the hook's metrics."""
 
     async def read_topics(self) -> None:
         """Write decisions and dead letters into the ledger."""
@@ -69,14 +71,21 @@ class Watch:
             elif record.value is not None:
                 self._ledger.decided(decisions_wire.decode(record.value), _latency_ms(record))
 
-    async def read_metrics(self, session: aiohttp.ClientSession, url: str) -> None:
-        """Keep the worker's metrics and the ledger's count of observed calls fresh."""
+    async def read_metrics(self, session: aiohttp.ClientSession, worker_url: str, hook_url: str) -> None:
+        """Keep the metrics of both processes and the ledger's count of observed calls fresh."""
         while True:
-            metrics = await scrape(session, url)
-            if metrics is not None:
-                self.worker = metrics
-                self._ledger.observed = int(metrics.total("stream_detector_calls_total"))
+            self.worker = await scrape(session, worker_url) or self.worker
+            self.hook = await scrape(session, hook_url) or self.hook
+            self._ledger.observed = int(self.worker.total("stream_detector_calls_total"))
             await asyncio.sleep(_POLL_S)
+
+    def verdicts(self) -> dict[tuple[str, ...], float]:
+        """(action, cause) -> the hook's own count of its answers."""
+        return self.hook.by_labels("stream_detector_hook_verdicts_total", "action", "cause")
+
+    def progress(self) -> tuple[int, int, int]:
+        """Changes as long as something moves."""
+        return self._ledger.observed, len(self._ledger.decisions), len(self._ledger.dead_letters)
 
     def has_everything(self) -> bool:
         """Whether every sent call is accounted for, and every decision and dead letter has been read."""

@@ -79,7 +79,7 @@ def test_names_that_look_like_markup_are_shown_as_they_are() -> None:
     ("is_complete", "missing", "text"),
     [(True, 0, "0 lost"), (True, 2, "2 lost"), (True, -1, "-1 lost"), (False, 2, "2 on their way when it ended")],
 )
-def test_calls_are_lost_only_when_there_was_time_to_handle_them(is_complete: bool, missing: int, text: str) -> None:  # noqa: FBT001
+def test_calls_are_lost_only_when_there_was_time_to_handle_them(missing: int, text: str, *, is_complete: bool) -> None:
     ledger = ledger_of_a_caught_campaign()
     ledger.observed -= missing
     assert delivery_text(outcome_of(ledger), is_complete=is_complete).plain.endswith(f", {text}")
