@@ -27,7 +27,7 @@ class Step(Struct, frozen=True):
     mode: Mode
     duration_s: float
     renewed: bool
-    """Whether a live decision is renewed or raised, rather than a new one made."""
+    """Whether a live decision of the same mode is renewed or raised, rather than a new one made."""
     note: str = ""
 
 
@@ -41,29 +41,31 @@ def climb(policy: Policy, standing: Standing, enforced: Risk, every: Risk, now_s
         every: risk from all evidence, shadow detectors too.
         now_s: event time.
     """
-    live = standing.expires_at > now_s and standing.action is not Action.ALLOW
-    action, mode = _wanted(policy, standing, enforced, now_s), policy.mode
-    if action is Action.ALLOW or (live and standing.mode is Mode.SHADOW and standing.action is not action):
-        shadowed = _wanted(policy, standing, every, now_s)
-        if _HEIGHT[shadowed] > _HEIGHT[action]:
-            action, mode = shadowed, Mode.SHADOW
+    action, mode = _wanted(policy, _held(standing, policy.mode, now_s), enforced), policy.mode
+    if action is Action.ALLOW:
+        action, mode = _wanted(policy, _held(standing, Mode.SHADOW, now_s), every), Mode.SHADOW
     if action is Action.ALLOW:
         return None
+    live = standing.expires_at > now_s and standing.action is not Action.ALLOW
     rung = policy.block if action is Action.BLOCK else policy.throttle
     if live and _covers(standing, action, mode):
-        remaining = standing.expires_at - now_s
-        if remaining > _RENEW_SHARE * _duration(policy, rung, max(0, standing.strikes - 1)):
+        remaining_s = standing.expires_at - now_s
+        if remaining_s > _RENEW_SHARE * _duration(policy, rung, max(0, standing.strikes - 1)):
             return None
-    note = "renewed or raised" if live else ""
-    return Step(action, mode, _duration(policy, rung, _strikes(policy, standing, now_s)), live, note)
+    renewed = live and standing.mode is mode
+    duration_s = _duration(policy, rung, _strikes(policy, standing, now_s))
+    return Step(action, mode, duration_s, renewed, "renewed or raised" if renewed else "")
 
 
-def _wanted(policy: Policy, standing: Standing, risk: Risk, now_s: float) -> Action:
+def _held(standing: Standing, mode: Mode, now_s: float) -> Action:
+    """The live action in this mode: what hysteresis holds on to."""
+    return standing.action if standing.expires_at > now_s and standing.mode is mode else Action.ALLOW
+
+
+def _wanted(policy: Policy, held: Action, risk: Risk) -> Action:
     """The rung that this risk deserves, holding on to the present one down to its release."""
-    held = standing.action if standing.expires_at > now_s else Action.ALLOW
-    may_block = len(risk.families) >= _BLOCK_FAMILIES
     block_from = policy.block.release if held is Action.BLOCK else policy.block.risk
-    if may_block and risk.value >= block_from:
+    if len(risk.families) >= _BLOCK_FAMILIES and risk.value >= block_from:
         return Action.BLOCK
     throttle_from = policy.throttle.risk if held is Action.ALLOW else policy.throttle.release
     return Action.THROTTLE if risk.value >= throttle_from else Action.ALLOW

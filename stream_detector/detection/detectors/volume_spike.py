@@ -26,7 +26,7 @@ class VolumeSpike(Struct, frozen=True):
     >>> from stream_detector.detection.examples import example_context, example_profile
     >>> profile = example_profile(calls=400, gap_s=1.0)
     >>> VolumeSpike().score(profile, example_context(profile))
-    Warming(seen=1.0, needed=12.0)
+    Warming(seen=0.0, needed=12.0)
     """
 
     name: ClassVar[str] = "volume_spike"
@@ -42,7 +42,7 @@ class VolumeSpike(Struct, frozen=True):
         own = profile.rate.baseline
         norm: Baseline = own if own.seen >= self.min_buckets else context.busiest
         if norm is not own and norm.seen < self.min_segment:
-            return Warming(float(own.seen + len(profile.rate.pending)), float(self.min_buckets))
+            return Warming(float(own.seen), float(self.min_buckets))
         busiest = context.features.busiest_bucket
         expected: float = norm.mean.get()
         noise = norm.variance() + math.exp(-expected) + 0.1

@@ -1,0 +1,208 @@
+"""The policy ladder, the valve, fusion and calibration."""
+
+import msgspec
+import pytest
+
+from stream_detector.detection.calibration import Calibrator, surprise
+from stream_detector.detection.fuse import CERTAIN, FREE, Risk, fuse
+from stream_detector.detection.ladder import climb
+from stream_detector.detection.policy import Policy, ValvePolicy
+from stream_detector.detection.profile import Profile, Standing
+from stream_detector.detection.valve import Valve
+from stream_detector.domain.decisions import Action, Mode, Reason
+from stream_detector.domain.signals import Family
+
+NOW_S = 1_000_000.0
+POLICY = Policy()
+
+
+def reason(detector: str, family: Family, weight: float) -> Reason:
+    return Reason(detector, family, 0.9, weight, {"x": 1.0})
+
+
+def risk_of(value: float, *families: Family) -> Risk:
+    return Risk(value, frozenset(families), ())
+
+
+NO_RISK = risk_of(0.0)
+TWO = (Family.TIMING, Family.NETWORK)
+
+
+def test_evidence_of_one_family_counts_once() -> None:
+    alone = fuse([reason("a", Family.CONTENT, 3.0)])
+    both = fuse([reason("a", Family.CONTENT, 3.0), reason("b", Family.CONTENT, 2.0)])
+    assert both.value == alone.value == pytest.approx((3.0 - FREE) / CERTAIN)
+
+
+def test_independent_families_add_up() -> None:
+    risk = fuse([reason("a", Family.CONTENT, 3.0), reason("b", Family.TIMING, 2.0)])
+    assert risk.value == pytest.approx((3.0 + 2.0 - 2 * FREE) / CERTAIN)
+    assert risk.families == {Family.CONTENT, Family.TIMING}
+    assert [each.detector for each in risk.reasons] == ["a", "b"]
+
+
+def test_weak_signals_never_add_up() -> None:
+    risk = fuse([reason(family, family, FREE) for family in Family])
+    assert risk.value == 0.0
+    assert risk.reasons == ()
+
+
+def test_low_risk_is_left_alone() -> None:
+    assert climb(POLICY, Standing(), NO_RISK, NO_RISK, NOW_S) is None
+
+
+def test_risk_leads_to_a_throttle_and_more_of_it_to_a_block() -> None:
+    throttle = climb(POLICY, Standing(), risk_of(0.5, *TWO), risk_of(0.5, *TWO), NOW_S)
+    block = climb(POLICY, Standing(), risk_of(0.9, *TWO), risk_of(0.9, *TWO), NOW_S)
+    assert throttle is not None
+    assert block is not None
+    assert (throttle.action, block.action) == (Action.THROTTLE, Action.BLOCK)
+    assert throttle.duration_s == POLICY.throttle.duration_s
+
+
+@pytest.mark.parametrize("family", list(Family))
+def test_one_family_alone_never_blocks(family: Family) -> None:
+    step = climb(POLICY, Standing(), risk_of(1.0, family), risk_of(1.0, family), NOW_S)
+    assert step is not None
+    assert step.action is Action.THROTTLE
+
+
+def test_a_throttled_client_is_raised_to_a_block_at_once() -> None:
+    standing = Standing(action=Action.THROTTLE, expires_at=NOW_S + 3000, strikes=1)
+    step = climb(POLICY, standing, risk_of(0.9, *TWO), risk_of(0.9, *TWO), NOW_S)
+    assert step is not None
+    assert step.action is Action.BLOCK
+
+
+def test_a_live_decision_is_not_repeated() -> None:
+    standing = Standing(action=Action.THROTTLE, expires_at=NOW_S + 3000, strikes=1)
+    assert climb(POLICY, standing, risk_of(0.6, *TWO), risk_of(0.6, *TWO), NOW_S) is None
+
+
+def test_a_decision_is_renewed_before_it_ends_while_the_risk_is_above_release() -> None:
+    standing = Standing(action=Action.THROTTLE, expires_at=NOW_S + 60, strikes=1)
+    held = risk_of(POLICY.throttle.release, Family.CONTENT)
+    step = climb(POLICY, standing, held, held, NOW_S)
+    assert step is not None
+    assert step.renewed
+    assert step.duration_s == POLICY.throttle.duration_s * POLICY.repeat.factor
+
+
+def test_a_decision_ends_when_the_risk_is_below_release() -> None:
+    standing = Standing(action=Action.THROTTLE, expires_at=NOW_S + 60, strikes=1)
+    low = risk_of(POLICY.throttle.release - 0.01, Family.CONTENT)
+    assert climb(POLICY, standing, low, low, NOW_S) is None
+
+
+def test_repetition_lasts_longer_up_to_the_cap() -> None:
+    durations = []
+    for strikes in range(12):
+        step = climb(POLICY, Standing(strikes=strikes, expires_at=NOW_S - 1), risk_of(0.6), risk_of(0.6), NOW_S)
+        assert step is not None
+        durations.append(step.duration_s)
+    assert durations == sorted(durations)
+    assert durations[1] == 2 * durations[0]
+    assert durations[-1] == POLICY.repeat.max_duration_s
+
+
+def test_a_client_starts_afresh_after_a_long_time() -> None:
+    standing = Standing(strikes=5, expires_at=NOW_S - POLICY.repeat.forget_s - 1)
+    step = climb(POLICY, standing, risk_of(0.6), risk_of(0.6), NOW_S)
+    assert step is not None
+    assert step.duration_s == POLICY.throttle.duration_s
+
+
+def test_shadow_policy_makes_shadow_steps() -> None:
+    shadow = msgspec.structs.replace(POLICY, mode=Mode.SHADOW)
+    step = climb(shadow, Standing(), risk_of(0.6), risk_of(0.6), NOW_S)
+    assert step is not None
+    assert step.mode is Mode.SHADOW
+
+
+def test_evidence_of_shadow_detectors_makes_shadow_steps() -> None:
+    step = climb(POLICY, Standing(), NO_RISK, risk_of(0.9, *TWO), NOW_S)
+    assert step is not None
+    assert (step.action, step.mode) == (Action.BLOCK, Mode.SHADOW)
+
+
+def test_a_shadow_decision_gives_way_to_an_enforced_one() -> None:
+    standing = Standing(action=Action.BLOCK, mode=Mode.SHADOW, expires_at=NOW_S + 9000, strikes=1)
+    step = climb(POLICY, standing, risk_of(0.6), risk_of(0.9, *TWO), NOW_S)
+    assert step is not None
+    assert (step.action, step.mode) == (Action.THROTTLE, Mode.ENFORCE)
+
+
+def test_an_enforced_decision_is_not_replaced_by_a_shadow_one() -> None:
+    standing = Standing(action=Action.THROTTLE, mode=Mode.ENFORCE, expires_at=NOW_S + 3000, strikes=1)
+    assert climb(POLICY, standing, NO_RISK, risk_of(0.9, *TWO), NOW_S) is None
+
+
+def active_valve(clients: int) -> Valve:
+    valve = Valve()
+    for _ in range(clients):
+        valve.count(Profile(), NOW_S)
+    return valve
+
+
+def test_valve_opens_when_a_large_share_would_be_acted_on() -> None:
+    valve = active_valve(100)
+    policy = ValvePolicy(share=0.1, min_clients=5)
+    admitted = [valve.admits(f"client {number}", NOW_S, policy) for number in range(20)]
+    assert admitted == [True] * 10 + [False] * 10
+    assert valve.is_open
+
+
+def test_valve_stays_shut_up_to_its_minimum() -> None:
+    valve = active_valve(10)
+    policy = ValvePolicy(share=0.1, min_clients=5)
+    assert [valve.admits(f"client {number}", NOW_S, policy) for number in range(6)] == [True] * 5 + [False]
+
+
+def test_valve_counts_a_client_once() -> None:
+    valve = active_valve(100)
+    policy = ValvePolicy(share=0.1, min_clients=0)
+    assert all(valve.admits("same", NOW_S + second, policy) for second in range(50))
+
+
+def test_valve_closes_after_ten_quiet_minutes() -> None:
+    valve = active_valve(10)
+    policy = ValvePolicy(share=0.1, min_clients=0)
+    for number in range(5):
+        valve.admits(f"client {number}", NOW_S, policy)
+    assert valve.is_open
+    valve.rest(NOW_S + 599)
+    assert valve.is_open
+    valve.rest(NOW_S + 601)
+    assert not valve.is_open
+
+
+def test_a_client_is_active_once_per_slot() -> None:
+    valve, profile = Valve(), Profile()
+    for second in range(100):
+        valve.count(profile, NOW_S + second)
+    assert valve.active == 1
+    valve.count(profile, NOW_S + 600)
+    assert (valve.active, valve.active_before) == (1, 1)
+
+
+def test_calibration_takes_evidence_away_where_honest_clients_score_high() -> None:
+    calibrator = Calibrator()
+    for _ in range(1000):
+        calibrator.learn(0.99)
+    assert calibrator.evidence(0.99) < 0.1
+    assert calibrator.evidence(0.99999) == pytest.approx(surprise(0.99999))
+
+
+def test_calibration_adds_no_evidence() -> None:
+    calibrator = Calibrator()
+    for _ in range(5000):
+        calibrator.learn(0.1)
+    assert calibrator.evidence(0.9) == pytest.approx(1.0)
+    assert Calibrator().evidence(0.9) == pytest.approx(1.0)
+
+
+def test_calibration_forgets() -> None:
+    calibrator = Calibrator()
+    for _ in range(20_000):
+        calibrator.learn(0.5)
+    assert calibrator.total <= 8192 + 1
