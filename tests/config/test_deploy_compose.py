@@ -1,0 +1,175 @@
+"""docker-compose.yml and what it mounts and builds, checked without a Docker engine."""
+
+import inspect
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stream_detector.settings import PREFIX, Settings
+from stream_detector.stream.runner import _CRASH_GRACE_S, run_until_stopped
+
+_ROOT = Path(__file__).parents[2]
+_COMPOSE = _ROOT / "docker-compose.yml"
+_DOCKERFILE = _ROOT / "deploy" / "docker" / "Dockerfile"
+_SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(_COMPOSE.read_text())["services"]
+_DETECTOR = ("topics", "worker", "hook")
+_BYTES = {"m": 1 << 20, "g": 1 << 30}
+_PROFILE_BYTES = 8 * 1024  # budget of a profile in memory, DESIGN section 8
+
+
+def _service(name: str) -> dict[str, Any]:
+    return _SERVICES[name]
+
+
+def _bind_mounts(service: dict[str, Any]) -> list[tuple[Path, str]]:
+    parts = [volume.split(":") for volume in service.get("volumes", [])]
+    return [(_ROOT / source, mode[0] if mode else "rw") for source, _, *mode in parts if source.startswith(".")]
+
+
+def _filled_in(value: str) -> str:
+    """The value with the operator's own in place of each required variable."""
+    return re.sub(r"\$\{\w+:\?[^}]*\}", "the-operators-own", value)
+
+
+def _memory_bytes(service: dict[str, Any]) -> int:
+    limit = service["deploy"]["resources"]["limits"]["memory"]
+    return int(limit[:-1]) * _BYTES[limit[-1]]
+
+
+def test_compose_file_fits_the_compose_specification() -> None:
+    tool = shutil.which("check-jsonschema", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    assert tool, "check-jsonschema ships the schema; run `make setup`"
+    command = [tool, "--builtin-schema", "vendor.compose-spec", str(_COMPOSE)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_all_parts_of_the_system_are_there() -> None:
+    assert set(_SERVICES) == {"kafka", "redis", "topics", "worker", "hook", "prometheus", "grafana"}
+
+
+@pytest.mark.parametrize("name", _SERVICES)
+class TestEveryService:
+    def test_has_an_image_of_one_exact_release(self, name: str) -> None:
+        assert re.fullmatch(r"[a-z/-]+:v?\d+\.\d+\.\d+", _service(name)["image"])
+
+    def test_has_limits_for_processor_and_memory(self, name: str) -> None:
+        assert _service(name)["deploy"]["resources"]["limits"].keys() == {"cpus", "memory"}
+
+    def test_is_started_again_after_a_fault(self, name: str) -> None:
+        expected = "on-failure:5" if name == "topics" else "unless-stopped"
+        assert _service(name)["restart"] == expected
+
+    def test_is_published_on_the_loopback_interface_only(self, name: str) -> None:
+        assert all(re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port) for port in _service(name).get("ports", []))
+
+    def test_proves_its_health_unless_it_ends_by_itself(self, name: str) -> None:
+        assert ("healthcheck" in _service(name)) == (name != "topics")
+
+    def test_waits_for_what_it_needs_until_that_is_ready(self, name: str) -> None:
+        for needed, how in _service(name).get("depends_on", {}).items():
+            proves_health = "healthcheck" in _service(needed)
+            assert how["condition"] == ("service_healthy" if proves_health else "service_completed_successfully")
+
+    def test_keeps_a_bounded_log_and_gains_no_privileges(self, name: str) -> None:
+        assert {"max-size", "max-file"} <= _service(name)["logging"]["options"].keys()
+        assert "no-new-privileges:true" in _service(name)["security_opt"]
+
+    def test_mounts_only_files_that_exist_and_cannot_change_them(self, name: str) -> None:
+        for source, mode in _bind_mounts(_service(name)):
+            assert source.exists(), source
+            assert mode == "ro", source
+
+    def test_names_only_volumes_that_are_declared(self, name: str) -> None:
+        declared = yaml.safe_load(_COMPOSE.read_text())["volumes"]
+        named = {volume.split(":")[0] for volume in _service(name).get("volumes", []) if not volume.startswith(".")}
+        assert named <= set(declared)
+
+
+@pytest.mark.parametrize("name", _DETECTOR)
+class TestEveryContainerOfOurs:
+    def test_uses_only_settings_that_exist_with_values_they_accept(self, name: str) -> None:
+        environment = _service(name)["environment"]
+        assert all(variable.startswith(PREFIX) for variable in environment)
+        Settings.from_env({variable: _filled_in(value) for variable, value in environment.items()})
+
+    def test_runs_the_shared_image_with_its_own_command(self, name: str) -> None:
+        assert _service(name)["command"] == [name]
+        assert _ROOT / _service(name)["build"]["dockerfile"] == _DOCKERFILE
+
+    def test_can_write_only_to_memory_and_has_no_capabilities(self, name: str) -> None:
+        assert _service(name)["read_only"] is True
+        assert _service(name)["tmpfs"] == ["/tmp"]  # noqa: S108 # the container's own
+        assert _service(name)["cap_drop"] == ["ALL"]
+
+
+def test_processes_listen_where_other_containers_reach_them() -> None:
+    worker = Settings.from_env(_service("worker")["environment"])
+    hook = Settings.from_env(_service("hook")["environment"])
+    assert (worker.metrics_host, hook.hook_host) == ("0.0.0.0", "0.0.0.0")  # noqa: S104 # inside its container
+    assert _service("hook")["ports"] == [f"127.0.0.1:{hook.hook_port}:{hook.hook_port}"]
+    assert f":{worker.metrics_port}/metrics" in _service("worker")["healthcheck"]["test"][-1]
+    assert f":{hook.hook_port}/healthz" in _service("hook")["healthcheck"]["test"][-1]
+
+
+def test_worker_has_memory_for_all_profiles_that_it_may_hold() -> None:
+    settings = Settings.from_env(_service("worker")["environment"])
+    broker = (_ROOT / "deploy" / "kafka" / "server.properties").read_text()
+    partitions = int(re.findall(r"^num\.partitions=(\d+)$", broker, re.MULTILINE)[0])
+    assert partitions * settings.max_profiles * _PROFILE_BYTES < 0.8 * _memory_bytes(_service("worker"))
+
+
+def test_worker_has_time_for_its_last_checkpoint() -> None:
+    grace_s = inspect.signature(run_until_stopped).parameters["grace_s"].default
+    assert int(_service("worker")["stop_grace_period"].removesuffix("s")) > grace_s + _CRASH_GRACE_S
+
+
+def test_workers_can_be_scaled_because_nothing_of_theirs_is_unique() -> None:
+    assert not {"ports", "container_name", "hostname"} & _service("worker").keys()
+
+
+def test_grafana_lets_nobody_in_without_a_password_of_the_operators_choice() -> None:
+    environment = _service("grafana")["environment"]
+    assert environment["GF_AUTH_ANONYMOUS_ENABLED"] == "false"
+    assert environment["GF_SECURITY_ADMIN_PASSWORD"].startswith("${GRAFANA_ADMIN_PASSWORD:?")
+
+
+def test_operator_gives_exactly_two_secrets_and_is_told_so_when_one_is_missing() -> None:
+    required = re.findall(r"\$\{(\w+):\?set it in \.env [^}]+\}", _COMPOSE.read_text())
+    assert required == ["STREAM_DETECTOR_SKETCH_SALT", "GRAFANA_ADMIN_PASSWORD"]
+    assert _COMPOSE.read_text().count("$") == len(required)
+
+
+def test_image_runs_as_a_user_without_rights_from_a_slim_base_without_pip() -> None:
+    stages = re.split(r"^(?=FROM )", _DOCKERFILE.read_text(), flags=re.MULTILINE)[1:]
+    final = stages[-1]
+    assert re.match(r"FROM python:3\.1[123]-slim", final)
+    assert "pip uninstall" in final
+    assert re.search(r"^USER [1-9]\d{3,}:[1-9]\d{3,}$", final, re.MULTILINE)
+    assert final.index("USER") > final.index("RUN")
+
+
+def test_image_installs_the_pinned_packages_of_worker_and_hook_and_no_others() -> None:
+    install = re.search(r"pip .* install (.*)$", _DOCKERFILE.read_text(), re.MULTILINE)
+    assert install
+    assert install[1] == '--constraint constraints.txt ".[worker,hook]"'
+
+
+def test_everything_that_the_image_copies_exists_and_is_not_ignored() -> None:
+    copied = {
+        source
+        for line in re.findall(r"^COPY (?!--from)(.*)$", _DOCKERFILE.read_text(), re.MULTILINE)
+        for source in line.split()[:-1]
+    }
+    ignore_file = Path(f"{_DOCKERFILE}.dockerignore").read_text().splitlines()
+    kept = {line.removeprefix("!") for line in ignore_file if line.startswith("!")}
+    assert copied == kept
+    assert "*" in ignore_file
+    assert all((_ROOT / source).exists() for source in copied)
