@@ -2,7 +2,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-COMPOSE := deploy/compose.yaml
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test check servers bench clean
@@ -20,7 +19,7 @@ demo: setup  ## Try it out: traffic, a campaign, and the decisions, all on this 
 	@$(BIN)/stream-detector demo
 
 up:  ## Start the whole system with Docker Compose
-	docker compose --file $(COMPOSE) up --build
+	docker compose up --build
 
 check: setup  ## Lint, format, types and layers, exactly as in CI
 	$(BIN)/ruff check

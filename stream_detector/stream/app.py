@@ -18,8 +18,12 @@ from stream_detector.stream.chunk_consumer import DEFAULT_FETCH_MAX_WAIT_MS
 from stream_detector.stream.delivery import Chunk, Delivery
 
 _TICK_S = 0.25
+_FIRST_FETCH_S = 2.0
+_FETCH_POLL_S = 0.01
 _SCHEMES = {"chunked": "chunked", "stock": "kafka"}
 _NEVER = 2**31
+_SESSION_TIMEOUT_S = (6.0, 30.0)
+"""6 s is the least that Apache Kafka accepts by default."""
 
 
 class StreamOptions(Struct, frozen=True, kw_only=True):
@@ -32,9 +36,8 @@ class StreamOptions(Struct, frozen=True, kw_only=True):
     transport: str = "chunked"
     """`chunked`, or `stock` for Faust's own: one record per chunk."""
     rebalance_timeout_s: float = 30.0
-    """How long the broker waits for the workers of the group to rejoin."""
-    session_timeout_s: float = 30.0
-    """The broker takes a worker for dead that was silent for so long."""
+    """How long the broker waits for the workers of the group to rejoin. A worker that is silent for twice as long, at
+    least 6 and at most 30 s, is taken for dead; Tansu waits half of that at every rebalance."""
     commit_interval_s: float = 1.0
     max_chunk_records: int = 500
     fetch_max_wait_ms: int = DEFAULT_FETCH_MAX_WAIT_MS
@@ -58,11 +61,8 @@ class Stream:
 
     def lag(self) -> dict[int, int]:
         """Partition -> records between the last handled one and the end, as of the last fetch."""
-        lags: dict[int, int] = {}
-        for partition, handled in self.delivery.handled().items():
-            end = self.app.consumer.highwater(TP(self._topic, partition))
-            lags[partition] = max(0, (end or handled) - handled)
-        return lags
+        ends = {partition: self._fetched_end(partition) for partition in self.delivery.positions()}
+        return {each: max(0, ends[each] - position) for each, position in self.delivery.positions().items()}
 
     def committed(self) -> Mapping[int, int]:
         """Partition -> offset that this process committed last."""
@@ -96,10 +96,8 @@ class Stream:
         self.delivery.assign(self._partitions(assigned))
 
     async def _on_rebalance_complete(self, _app: object, **_signal: object) -> None:
-        """Claim. Faust fetches nothing before this returns."""
-        partitions = [TP(self._topic, partition) for partition in self.delivery.assigned]
-        ends = await self.app.consumer.highwaters(*partitions) if partitions else {}
-        await self.delivery.claim({tp.partition: end for tp, end in ends.items()})
+        """Claim. Faust delivers nothing before this returns."""
+        await self.delivery.claim(await self._end_offsets(self.delivery.assigned))
 
     async def _on_revoked(self, _app: object, revoked: Iterable[TP], **_signal: object) -> None:
         """Release. The broker gives the partitions to nobody else before this returns, or the rebalance timeout ends."""
@@ -109,6 +107,27 @@ class Stream:
     async def _rewind(self, partition: int, offset: int) -> None:
         with suppress(IllegalStateError):  # a rebalance has just taken the partition away
             await self.app.consumer.seek_wait({TP(self._topic, partition): offset})
+
+    async def _end_offsets(self, partitions: Iterable[int]) -> dict[int, int]:
+        """Partition -> offset of its next record.
+
+        Tansu lists the start of the last batch as the end; a fetch, which aiokafka begins on its own, tells the truth.
+        """
+        tps = [TP(self._topic, partition) for partition in partitions]
+        listed = await self.app.consumer.highwaters(*tps) if tps else {}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_FETCH_S):
+                while not all(self._fetched_end(tp.partition) for tp in tps):  # noqa: ASYNC110 - no event tells
+                    await asyncio.sleep(_FETCH_POLL_S)
+        return {tp.partition: max(listed[tp], self._fetched_end(tp.partition)) for tp in tps}
+
+    def _fetched_end(self, partition: int) -> int:
+        """Offset of the next record as of the last fetch; 0 before the first."""
+        tp, consumer = TP(self._topic, partition), self.app.consumer
+        try:
+            return (consumer.highwater(tp) or 0) if tp in consumer.assignment() else 0
+        except AssertionError:  # aiokafka's thread has taken it away between the two looks
+            return 0
 
     def _partitions(self, tps: Iterable[TP]) -> list[int]:
         return [tp.partition for tp in tps if tp.topic == self._topic]
@@ -120,6 +139,7 @@ def create_stream(handler: ChunkHandler, options: StreamOptions) -> Stream:
 
 
 def _new_app(options: StreamOptions) -> faust.App:
+    session_timeout_s = min(max(2 * options.rebalance_timeout_s, _SESSION_TIMEOUT_S[0]), _SESSION_TIMEOUT_S[1])
     scheme = _SCHEMES[options.transport]
     query = f"?fetch_max_wait_ms={options.fetch_max_wait_ms}" if scheme == "chunked" else ""
     servers = [server.strip() for server in options.bootstrap_servers.split(",")]
@@ -137,7 +157,8 @@ def _new_app(options: StreamOptions) -> faust.App:
         broker_commit_interval=options.commit_interval_s,
         broker_commit_every=_NEVER,  # only by time, and when a partition is released
         broker_max_poll_records=options.max_chunk_records,
-        broker_session_timeout=options.session_timeout_s,
+        broker_session_timeout=session_timeout_s,
+        broker_heartbeat_interval=session_timeout_s / 10,
         broker_rebalance_timeout=options.rebalance_timeout_s,
         consumer_auto_offset_reset="earliest",
     )

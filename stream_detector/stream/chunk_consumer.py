@@ -18,7 +18,7 @@ from faust.types.tuples import ack_lock
 
 from stream_detector.ports import Record
 
-DEFAULT_FETCH_MAX_WAIT_MS = 500
+DEFAULT_FETCH_MAX_WAIT_MS = 100
 
 
 class ChunkMessage(ConsumerMessage):  # type: ignore[misc]  # Faust is untyped here

@@ -46,6 +46,11 @@ class _Owned:
         """Offset of the record that came where an earlier one was expected."""
         self.unacknowledged: deque[tuple[int, Callable[[], object]]] = deque()
 
+    @property
+    def position(self) -> int:
+        """Offset after the last record that was handled or saved; 0 for none."""
+        return self.next_offset if self.is_started else self.saved_offset + 1
+
     def starts_beyond_checkpoint(self, first_offset: int) -> bool:
         """Whether records between the checkpoint and `first_offset` may be missing."""
         if self.is_started or self.saved_offset < 0:
@@ -82,9 +87,9 @@ class Delivery:
         """Partition -> offset after its last record that came from Kafka, handled or not, since it was assigned."""
         return self._arrived
 
-    def handled(self) -> Mapping[int, int]:
-        """Partition -> offset after its last handled record, for partitions that have one."""
-        return {partition: owned.next_offset for partition, owned in self._owned.items() if owned.is_started}
+    def positions(self) -> Mapping[int, int]:
+        """Partition -> offset after its last handled or saved record; partitions that have none are missing."""
+        return {partition: owned.position for partition, owned in self._owned.items() if owned.position}
 
     def assign(self, partitions: Iterable[int]) -> None:
         """Kafka has given us these partitions, in addition to those we have. They are to be claimed."""
