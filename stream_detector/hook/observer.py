@@ -19,5 +19,5 @@ class HookObserver(Protocol):
     def table(self, subjects: Mapping[tuple[Action, Mode], int], age_s: float) -> None:
         """The decisions in the table, and the time since it was last proven fresh (infinite: never).
 
-        Called a few times a second. What `subjects` does not name is not in the table.
+        Called ten times a second. What `subjects` does not name is not in the table.
         """

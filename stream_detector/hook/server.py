@@ -23,8 +23,8 @@ _MAX_BUFFER_BYTES = 131_072
 """Of one connection; granian refuses a longer header with 431 and a URI above 64 KiB with 414."""
 _START_S = 10.0
 _PROBE_S = 0.01
-_LOGGING = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}}
-"""Granian's errors go to the process's own log handlers."""
+_LOGGING = {"incremental": True, "handlers": {}, "loggers": {"_granian": {"propagate": True}}}
+"""Granian's errors go to the process's own log handlers, which stay as they are."""
 
 
 class _Address(Struct, frozen=True):

@@ -203,3 +203,20 @@ async def test_a_failing_background_task_ends_the_hook_with_its_error() -> None:
     with pytest.raises(ZeroDivisionError):
         async with running_hook(MemoryDecisionStore(), MemoryLimiter(), observer=BrokenObserver()):
             await asyncio.sleep(0)
+
+
+@on_a_loop
+async def test_an_unforeseen_error_is_a_logged_500_and_the_next_question_is_answered(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class BuggyLimiter(FakeLimiter):
+        async def admit(self, subject: Subject, limit: Limit, now_s: float) -> Admission:
+            raise ZeroDivisionError(subject, limit, now_s)
+
+    store = MemoryDecisionStore()
+    await store.put([decision("tom", Action.THROTTLE)], NOON_S)
+    async with running_hook(store, BuggyLimiter(None)) as port, ready_gateway(port) as gateway:
+        statuses = [(await gateway.ask(client)).status for client in ("tom", "alice")]
+
+    assert statuses == [500, 200]
+    assert "ZeroDivisionError" in caplog.text
