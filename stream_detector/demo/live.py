@@ -45,7 +45,7 @@ class Status(Struct, frozen=True, kw_only=True):
 
 
 class CallRate:
-    """Calls per second of wall time, over the last two seconds."""
+    """Calls per second of wall time, over the last two seconds, or since the time before."""
 
     def __init__(self) -> None:
         self._points: deque[tuple[float, int]] = deque()
@@ -53,7 +53,7 @@ class CallRate:
     def at(self, wall_s: float, calls: int) -> float:
         """Note the count of calls now; return the rate, 0 for the first one."""
         self._points.append((wall_s, calls))
-        while wall_s - self._points[0][0] > _RATE_OVER_S:
+        while len(self._points) > 2 and wall_s - self._points[1][0] >= _RATE_OVER_S:  # noqa: PLR2004 - two points make a rate
             self._points.popleft()
         first_s, first_calls = self._points[0]
         return (calls - first_calls) / (wall_s - first_s) if wall_s > first_s else 0.0

@@ -168,7 +168,9 @@ def _stops(campaign: CampaignOutcome, x: Scale, y: Scale) -> list[str]:
     for kind, stop in (("throttle", campaign.throttle), ("block", campaign.block)):
         if stop is not None:
             shapes.append(svg.line(x(stop.at), y.start, x(stop.at), y.end, f"stop {kind}"))
-            shapes.append(svg.mark(x(stop.at), y.end, kind, f"{clock_text(stop.at)} first {kind} {stop_text(stop)}"))
+            shapes.append(
+                svg.mark(x(stop.at), y.end, kind, f"{clock_text(stop.at)} first {kind}, after {stop_text(stop)}")
+            )
     return shapes
 
 

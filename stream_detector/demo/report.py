@@ -96,7 +96,7 @@ def _campaign_table(outcome: Outcome) -> str:
         ]
         for campaign in outcome.campaigns
     ]
-    heads = ["campaign", "", "accounts acted on#", "first throttle", "first block", "calls answered#"]
+    heads = ["campaign", "", "accounts acted on#", "throttled after", "blocked after", "calls answered#"]
     return _table("Campaigns", heads, rows) if rows else ""
 
 

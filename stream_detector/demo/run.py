@@ -11,6 +11,7 @@ from msgspec import Struct
 from rich.console import Console
 
 from stream_detector.demo import live, report
+from stream_detector.demo.console import new_console
 from stream_detector.demo.gateway import Gateway, http_hook, kafka_events
 from stream_detector.demo.ledger import Ledger
 from stream_detector.demo.outcome import outcome_of
@@ -40,7 +41,7 @@ class DemoOptions(Struct, frozen=True, kw_only=True):
     """Path of the report."""
 
 
-def run_demo(options: DemoOptions, console: Console) -> int:
+def run_demo(options: DemoOptions) -> int:
     """Run the demo; return the exit code: 0, 1 if events were lost, 128 + the signal that ended it.
 
     Raises:
@@ -49,11 +50,11 @@ def run_demo(options: DemoOptions, console: Console) -> int:
     """
     _check_writable(options.report)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(options, console))
+        return runner.run(_run(options))
 
 
-async def _run(options: DemoOptions, console: Console) -> int:
-    demo = _Demo(Traffic.of(options.seconds, options.seed), options, console)
+async def _run(options: DemoOptions) -> int:
+    demo = _Demo(Traffic.of(options.seconds, options.seed), options, new_console())
     number = None
     try:
         number = await interruptible(demo.play())

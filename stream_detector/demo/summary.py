@@ -64,25 +64,25 @@ def campaign_table(campaigns: tuple[CampaignOutcome, ...]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")
     table.add_column("campaign")
     table.add_column("")
-    table.add_column("accounts acted on", justify="right")
-    table.add_column("first throttle")
-    table.add_column("first block")
-    table.add_column("calls answered", justify="right")
+    table.add_column("acted on", justify="right")
+    table.add_column("throttled after")
+    table.add_column("blocked after")
+    table.add_column("answered", justify="right")
     for campaign in campaigns:
         table.add_row(
             Text(campaign.name),
             Text("caught", style="bold green") if campaign.is_caught else Text("missed", style="bold red"),
-            Text(f"{campaign.accounts_acted_on:,} of {campaign.accounts:,}"),
+            Text(f"{campaign.accounts_acted_on:,} of {campaign.accounts:,} accounts"),
             Text(stop_text(campaign.throttle)),
             Text(stop_text(campaign.block)),
-            Text(f"{campaign.leaked:,} of {campaign.calls:,} ({campaign.leaked / campaign.calls:.0%})"),
+            Text(f"{campaign.leaked:,} of {campaign.calls:,} calls"),
         )
     return table
 
 
 def stop_text(stop: Stop | None) -> str:
     """When a campaign was first acted on."""
-    return f"after {stop.calls_before:,} calls, {span_text(stop.seconds_before)}" if stop else "never"
+    return f"{stop.calls_before:,} calls, {span_text(stop.seconds_before)}" if stop else "never"
 
 
 def honest_text(outcome: Outcome) -> Text:

@@ -8,6 +8,7 @@ import uvloop
 from rich.console import Console
 from rich.text import Text
 
+from stream_detector.demo.console import new_console
 from stream_detector.demo.system import System, start_system
 from stream_detector.demo.tasks import interruptible, until_a_child_dies
 from stream_detector.embedded import MEMORY_WARNING, EmbeddedStack
@@ -44,7 +45,7 @@ curl -i -H '{client_header}: alice' {hook}/check
 """
 
 
-def run_up(console: Console) -> int:
+def run_up() -> int:
     """Run until Ctrl-C or SIGTERM; return the exit code.
 
     Raises:
@@ -52,7 +53,7 @@ def run_up(console: Console) -> int:
         ChildFailed: a child process died or did not get ready.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(interruptible(_up(console)))
+        runner.run(interruptible(_up(new_console())))
     return 0
 
 

@@ -80,8 +80,9 @@ class Watch:
             await asyncio.sleep(_POLL_S)
 
     def verdicts(self) -> dict[tuple[str, ...], float]:
-        """(action, cause) -> the hook's own count of its answers."""
-        return self.hook.by_labels("stream_detector_hook_verdicts_total", "action", "cause")
+        """(action, cause) -> the hook's own count of its answers, where there are any."""
+        counts = self.hook.by_labels("stream_detector_hook_verdicts_total", "action", "cause")
+        return {labels: count for labels, count in counts.items() if count}
 
     def progress(self) -> tuple[int, int, int]:
         """Changes as long as something moves."""

@@ -87,9 +87,15 @@ def test_calls_are_lost_only_when_there_was_time_to_handle_them(missing: int, te
 
 def test_the_rate_is_that_of_the_last_two_seconds() -> None:
     rate = CallRate()
-    assert rate.at(0.0, 0) == 0.0
-    assert rate.at(1.0, 100) == 100.0
-    assert rate.at(3.0, 500) == 200.0
+    assert [rate.at(0.0, 0), rate.at(1.0, 100), rate.at(2.0, 200)] == [0.0, 100.0, 100.0]
+    assert rate.at(4.0, 1200) == 500.0
+
+
+def test_the_rate_of_rare_looks_is_that_since_the_look_before() -> None:
+    rate = CallRate()
+    rate.at(0.0, 0)
+    rate.at(5.0, 500)
+    assert rate.at(10.0, 1500) == 200.0
 
 
 async def show_lines(console: Console, count: int) -> None:
