@@ -35,8 +35,8 @@ class ParameterProbe(Struct, frozen=True):
     ceiling: ClassVar[float] = 5.0
 
     min_biased: int = 8
-    half: float = 12.0
-    power: float = 3.0
+    half: float = 8.0
+    power: float = 3.5
 
     def score(self, profile: Profile, context: Context) -> Reading:
         """See the class."""
