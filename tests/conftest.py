@@ -4,11 +4,17 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis
 from servers.kafka_server import KafkaMissing, kafka_server
 from servers.kafka_topics import KafkaTopics
 from servers.redis_server import RedisServer, redis_binary
+
+hypothesis.settings.register_profile(
+    "steady", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("steady")  # a noisy machine must not fail a test
 
 _MARKED_FIXTURES = {"kafka": "kafka", "redis_url": "redis", "private_redis": "redis", "data_dir": "data"}
 

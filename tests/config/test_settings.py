@@ -1,0 +1,77 @@
+"""Bad settings and policies stop the start with one line: field, value, allowed range."""
+
+from pathlib import Path
+
+import pytest
+
+from stream_detector.detection.policy import Policy
+from stream_detector.domain.errors import ConfigError
+from stream_detector.settings import Settings, load_policy
+
+BAD_POLICIES = sorted((Path(__file__).parent / "bad_policies").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", BAD_POLICIES, ids=lambda path: path.stem)
+def test_bad_policy_is_refused_in_one_line(path: Path) -> None:
+    expected = path.read_text("utf-8").splitlines()[0].removeprefix("# expect: ")
+    with pytest.raises(ConfigError) as raised:
+        load_policy(str(path))
+    message = str(raised.value)
+    assert message.startswith(f"{path}: ")
+    assert expected in message.replace("[", ".").replace("]", "")
+    assert "\n" not in message
+
+
+def test_there_is_a_bad_policy_per_mistake() -> None:
+    assert len(BAD_POLICIES) >= 19
+
+
+def test_missing_policy_file_says_what_to_do() -> None:
+    with pytest.raises(ConfigError, match="cannot be read: No such file or directory; name a readable TOML file"):
+        load_policy("/nowhere/policy.toml")
+
+
+def test_no_policy_file_is_the_built_in_policy() -> None:
+    assert load_policy("") == Policy()
+
+
+def test_policy_files_override_what_they_name(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text('version = "7"\nmode = "shadow"\n[block]\nrisk = 0.9\n[detectors.coverage]\nweight = 0.5\n')
+    policy = load_policy(str(path))
+    assert (policy.version, policy.mode, policy.block.risk) == ("7", "shadow", 0.9)
+    assert policy.of("coverage").weight == 0.5
+    assert policy.of("volume_spike").weight == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("HOOK_PORT", "70000", "must be >= 0 and <= 65535, got '70000'"),
+        ("HOOK_PORT", "http", "expected `int`, got `str`"),
+        ("HOOK_FAILURE", "maybe", "must be one of open, closed, got 'maybe'"),
+        ("CHECKPOINT_S", "0", "must be > 0"),
+        ("CHECKPOINT_S", "nan", "must be > 0"),
+        ("REDIS", "http://redis", "must be of the form ^(redis|rediss|unix)://"),
+        ("TOPIC_CALLS", "a topic", "must be of the form"),
+        ("CLOCK", "sundial", "must be of the form"),
+        ("LOG_LEVEL", "LOUD", "must be of the form"),
+        ("PROFILE_TTL_S", "1", "must be >= 3600"),
+    ],
+)
+def test_bad_setting_names_variable_value_and_range(name: str, value: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        Settings.from_env({f"STREAM_DETECTOR_{name}": value})
+    message = str(raised.value)
+    assert message.startswith(f"STREAM_DETECTOR_{name}: ")
+    assert expected in message
+    assert "\n" not in message
+
+
+def test_unknown_setting_is_refused() -> None:
+    with pytest.raises(ConfigError, match="STREAM_DETECTOR_HOK_PORT: no such setting"):
+        Settings.from_env({"STREAM_DETECTOR_HOK_PORT": "1"})
+
+
+def test_other_variables_are_left_alone() -> None:
+    assert Settings.from_env({"PATH": "/bin", "STREAM_DETECTOR_TEST_KAFKA": "x"}) == Settings()
