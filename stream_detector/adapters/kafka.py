@@ -1,0 +1,143 @@
+"""The topics that workers write: decisions (compacted, by subject) and dead letters.
+
+Rules:
+1. `publish` returns when every in-sync replica has every record.
+2. What fails may have been written in part. Publishing again is harmless: decisions are compacted by subject, dead letters
+   carry the place of their record.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+from aiokafka import errors as kafka_errors
+from msgspec import Struct
+
+from stream_detector.domain.dead_letters import DeadLetter
+from stream_detector.domain.decisions import Decision
+from stream_detector.domain.errors import ConfigError, StoreUnavailable
+from stream_detector.wire import decisions as wire
+
+CAUSED_AT_HEADER = "caused_at_ms"
+"""Record header of a decision: wall time at which the causing call was sent, milliseconds since 1970, decimal digits."""
+
+_REQUEST_TIMEOUT_MS = 10_000
+_LINGER_MS = 5
+_OPERATOR_MUST_ACT = (
+    kafka_errors.TopicAuthorizationFailedError,
+    kafka_errors.ClusterAuthorizationFailedError,
+    kafka_errors.InvalidTopicError,
+    kafka_errors.MessageSizeTooLargeError,
+    kafka_errors.UnsupportedVersionError,
+)
+
+
+class _Outgoing(Struct, frozen=True, gc=False):
+    """One record to be written."""
+
+    key: bytes
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@asynccontextmanager
+async def open_producer(bootstrap_servers: str) -> AsyncIterator[AIOKafkaProducer]:
+    """A started producer, which several logs may share; stopped at the end of the block.
+
+    Raises:
+        StoreUnavailable: no broker answers.
+    """
+    try:
+        producer = await _started_producer(bootstrap_servers)
+    except kafka_errors.KafkaError as error:
+        message = f"kafka: no broker answers at {bootstrap_servers}; start it, or set STREAM_DETECTOR_KAFKA"
+        raise StoreUnavailable(message) from error
+    try:
+        yield producer
+    finally:
+        await producer.stop()
+
+
+async def _started_producer(bootstrap_servers: str) -> AIOKafkaProducer:
+    """Idempotent where the broker can: Tansu in memory cannot."""
+    try:
+        return await _start(bootstrap_servers, enable_idempotence=True)
+    except kafka_errors.UnknownError:
+        return await _start(bootstrap_servers, enable_idempotence=False)
+
+
+async def _start(bootstrap_servers: str, *, enable_idempotence: bool) -> AIOKafkaProducer:
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap_servers,
+        acks="all",
+        enable_idempotence=enable_idempotence,
+        linger_ms=_LINGER_MS,
+        request_timeout_ms=_REQUEST_TIMEOUT_MS,
+    )
+    try:
+        await producer.start()
+    except BaseException:
+        await producer.stop()
+        raise
+    return producer
+
+
+class KafkaDecisionLog:
+    """Implements `ports.DecisionLog`: JSON, keyed by the subject."""
+
+    def __init__(self, producer: AIOKafkaProducer, topic: str) -> None:
+        self._producer = producer
+        self._topic = topic
+
+    async def publish(self, decisions: Sequence[Decision], caused_at_ms: Sequence[int]) -> None:
+        """Return once the broker has them all.
+
+        Raises:
+            StoreUnavailable: the broker did not take them; publish them again.
+            ConfigError: it never will.
+        """
+        outgoing = [
+            _Outgoing(
+                wire.subject_key(decision.subject), wire.encode(decision), ((CAUSED_AT_HEADER, str(caused).encode()),)
+            )
+            for decision, caused in zip(decisions, caused_at_ms, strict=True)
+        ]
+        await _publish(self._producer, self._topic, outgoing)
+
+
+class KafkaDeadLetterLog:
+    """Implements `ports.DeadLetterLog`: JSON, keyed by the place of the call."""
+
+    def __init__(self, producer: AIOKafkaProducer, topic: str) -> None:
+        self._producer = producer
+        self._topic = topic
+
+    async def publish(self, letters: Sequence[DeadLetter]) -> None:
+        """Return once the broker has them all.
+
+        Raises:
+            StoreUnavailable: the broker did not take them; publish them again.
+            ConfigError: it never will.
+        """
+        outgoing = [_Outgoing(_place(letter), msgspec.json.encode(letter)) for letter in letters]
+        await _publish(self._producer, self._topic, outgoing)
+
+
+def _place(letter: DeadLetter) -> bytes:
+    return f"{letter.topic}:{letter.partition}:{letter.offset}:{letter.index}".encode()
+
+
+async def _publish(producer: AIOKafkaProducer, topic: str, outgoing: Sequence[_Outgoing]) -> None:
+    try:
+        deliveries = [
+            await producer.send(topic, value=each.value, key=each.key, headers=list(each.headers)) for each in outgoing
+        ]
+        await asyncio.gather(*deliveries)
+    except _OPERATOR_MUST_ACT as error:
+        message = f"topic {topic}: the broker refuses a record ({error}); see the topic's rights and max.message.bytes"
+        raise ConfigError(message) from error
+    except kafka_errors.KafkaError as error:
+        message = f"topic {topic}: the broker did not take {len(outgoing)} records ({error!r}); they are sent again"
+        raise StoreUnavailable(message) from error
