@@ -24,6 +24,7 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from prometheus_client import CollectorRegistry
 from servers.redis_server import RedisServer, redis_binary
 
+from stream_detector.adapters.clocks import WallClock
 from stream_detector.adapters.hook_metrics import PrometheusHookObserver
 from stream_detector.adapters.memory import MemoryDecisionStore
 from stream_detector.adapters.redis_stores import RedisStores
@@ -32,19 +33,7 @@ from stream_detector.domain.verdicts import Failure, Verdict
 from stream_detector.hook.process import Hook, HookOptions
 from stream_detector.hook.server import serve
 
-_CLIENTS = {
-    "allowed": "nobody",
-    "blocked": "bad",
-    "throttled, admitted": "slow",
-    "throttled, refused": "slower",
-}
-
-
-class WallClock:
-    """Wall time."""
-
-    def now_s(self) -> float:
-        return time.time()
+_CLIENTS = {"allowed": "nobody", "blocked": "bad", "throttled, admitted": "slow", "throttled, refused": "slower"}
 
 
 class Stopwatch(PrometheusHookObserver):
@@ -190,9 +179,8 @@ async def ask(port: int, client: str, connections: int, seconds: float) -> str:
         (await loop.create_connection(lambda: Asker(question, statuses, durations), "127.0.0.1", port))[0]
         for _ in range(connections)
     ]
-    before = len(durations)
     await asyncio.sleep(seconds)
-    per_second = (len(durations) - before) / seconds
+    per_second = len(durations) / seconds
     for transport in askers:
         transport.close()
     return f"{per_second:9,.0f}   {percentiles(durations):>15}   {_shares(statuses):<12}"
