@@ -1,7 +1,8 @@
 """The topics that workers write: decisions (compacted, by subject) and dead letters.
 
 Rules:
-1. `publish` returns when every in-sync replica has every record.
+1. `publish` returns when every in-sync replica has every record. aiokafka has one request in flight per partition, so that
+   its retries keep the order; they may double records, like rule 2, so an idempotent producer would add nothing.
 2. What fails may have been written in part. Publishing again is harmless: decisions are compacted by subject, dead letters
    carry the place of their record.
 """
@@ -49,39 +50,18 @@ async def open_producer(bootstrap_servers: str) -> AsyncIterator[AIOKafkaProduce
     Raises:
         StoreUnavailable: no broker answers.
     """
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap_servers, acks="all", linger_ms=_LINGER_MS, request_timeout_ms=_REQUEST_TIMEOUT_MS
+    )
     try:
-        producer = await _started_producer(bootstrap_servers)
-    except kafka_errors.KafkaError as error:
-        message = f"kafka: no broker answers at {bootstrap_servers}; start it, or set STREAM_DETECTOR_KAFKA"
-        raise StoreUnavailable(message) from error
-    try:
+        try:
+            await producer.start()
+        except kafka_errors.KafkaError as error:
+            message = f"kafka: no broker answers at {bootstrap_servers}; start it, or set STREAM_DETECTOR_KAFKA"
+            raise StoreUnavailable(message) from error
         yield producer
     finally:
         await producer.stop()
-
-
-async def _started_producer(bootstrap_servers: str) -> AIOKafkaProducer:
-    """Idempotent where the broker can: Tansu in memory cannot."""
-    try:
-        return await _start(bootstrap_servers, enable_idempotence=True)
-    except kafka_errors.UnknownError:
-        return await _start(bootstrap_servers, enable_idempotence=False)
-
-
-async def _start(bootstrap_servers: str, *, enable_idempotence: bool) -> AIOKafkaProducer:
-    producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap_servers,
-        acks="all",
-        enable_idempotence=enable_idempotence,
-        linger_ms=_LINGER_MS,
-        request_timeout_ms=_REQUEST_TIMEOUT_MS,
-    )
-    try:
-        await producer.start()
-    except BaseException:
-        await producer.stop()
-        raise
-    return producer
 
 
 class KafkaDecisionLog:
