@@ -7,7 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import redis
-from servers.kafka_server import KafkaMissing, kafka_server
+from servers.kafka_server import KafkaMissing, KafkaServer
 from servers.kafka_topics import KafkaTopics
 from servers.redis_server import RedisServer, redis_binary
 
@@ -16,7 +16,13 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("steady")  # a noisy machine must not fail a test
 
-_MARKED_FIXTURES = {"kafka": "kafka", "redis_url": "redis", "private_redis": "redis", "data_dir": "data"}
+_MARKED_FIXTURES = {
+    "kafka": "kafka",
+    "private_kafka": "kafka",
+    "redis_url": "redis",
+    "private_redis": "redis",
+    "data_dir": "data",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,11 +39,19 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given:
         yield given
         return
-    try:
-        with kafka_server(tmp_path_factory.mktemp("kafka")) as bootstrap:
-            yield bootstrap
-    except KafkaMissing as missing:
-        pytest.skip(str(missing))
+    server = _kafka_server(tmp_path_factory.mktemp("kafka"))
+    server.start()
+    yield server.bootstrap
+    server.stop()
+
+
+@pytest.fixture
+def private_kafka(tmp_path: Path) -> Iterator[KafkaServer]:
+    """A started Apache Kafka for one test, to be stopped and started again."""
+    server = _kafka_server(tmp_path)
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture
@@ -85,6 +99,13 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no recordings in {folder}; set STREAM_DETECTOR_DATA to the folder that holds them")
     return folder
+
+
+def _kafka_server(directory: Path) -> KafkaServer:
+    try:
+        return KafkaServer(directory)
+    except KafkaMissing as missing:
+        pytest.skip(str(missing))
 
 
 def _redis_binary() -> str:

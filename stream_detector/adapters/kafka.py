@@ -25,7 +25,6 @@ CAUSED_AT_HEADER = "caused_at_ms"
 """Record header of a decision: wall time at which the causing call was sent, milliseconds since 1970, decimal digits."""
 
 _REQUEST_TIMEOUT_MS = 10_000
-_LINGER_MS = 5
 _OPERATOR_MUST_ACT = (
     kafka_errors.TopicAuthorizationFailedError,
     kafka_errors.ClusterAuthorizationFailedError,
@@ -50,9 +49,7 @@ async def open_producer(bootstrap_servers: str) -> AsyncIterator[AIOKafkaProduce
     Raises:
         StoreUnavailable: no broker answers.
     """
-    producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap_servers, acks="all", linger_ms=_LINGER_MS, request_timeout_ms=_REQUEST_TIMEOUT_MS
-    )
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all", request_timeout_ms=_REQUEST_TIMEOUT_MS)
     try:
         try:
             await producer.start()

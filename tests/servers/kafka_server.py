@@ -6,13 +6,11 @@ import shutil
 import string
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
-from servers.processes import ServerProcess, accepts_connections, free_port, running
+from servers.processes import ServerProcess, accepts_connections, free_port
 
 _FILES = Path(__file__).parent.parent / "kafka"
 _CACHE = Path(__file__).parent.parent.parent / ".cache" / "kafka"
@@ -23,31 +21,41 @@ class KafkaMissing(Exception):
     """No Kafka can be started here; the message says why and what to do."""
 
 
-@contextmanager
-def kafka_server(directory: Path) -> Iterator[str]:
-    """A running broker's bootstrap address; its data live in `directory`.
+class KafkaServer:
+    """One broker, on the same port and with the same data each time it is started."""
 
-    Raises:
-        KafkaMissing: Java or Maven are not installed, or Maven could not fetch Kafka.
-    """
-    classpath = f"{_libraries()}/*"
-    port, controller_port = free_port(), free_port()
-    properties = directory / "server.properties"
-    template = string.Template((_FILES / "server.properties").read_text())
-    properties.write_text(
-        template.substitute(port=port, controller_port=controller_port, directory=directory / "data"),
-    )
-    java = ["java", "-XX:+UseSerialGC", f"-Dlog4j2.configurationFile={_FILES / 'log4j2.properties'}", "-cp", classpath]
-    subprocess.run(
-        [*java, "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", properties],
-        check=True,
-        capture_output=True,
-    )
-    server = ServerProcess([*java, "-Xmx512m", "kafka.Kafka", str(properties)], directory / "kafka.log")
-    with running(server):
-        bootstrap = f"127.0.0.1:{port}"
-        server.wait_ready(lambda: accepts_connections(port) and _coordinates_groups(bootstrap))
-        yield bootstrap
+    def __init__(self, directory: Path) -> None:
+        """Format the data directory.
+
+        Raises:
+            KafkaMissing: Java or Maven are not installed, or Maven could not fetch Kafka.
+        """
+        self._directory = directory
+        self._properties = directory / "server.properties"
+        self._port, controller_port = free_port(), free_port()
+        self.bootstrap = f"127.0.0.1:{self._port}"
+        template = string.Template((_FILES / "server.properties").read_text())
+        data = directory / "data"
+        self._properties.write_text(
+            template.substitute(port=self._port, controller_port=controller_port, directory=data)
+        )
+        logging = f"-Dlog4j2.configurationFile={_FILES / 'log4j2.properties'}"
+        self._java = ["java", "-Xmx512m", "-XX:+UseSerialGC", logging, "-cp", f"{_libraries()}/*"]
+        arguments = ["format", "--cluster-id", _CLUSTER_ID, "--config", str(self._properties)]
+        subprocess.run([*self._java, "kafka.tools.StorageTool", *arguments], check=True, capture_output=True)
+        self._process: ServerProcess | None = None
+
+    def start(self) -> None:
+        """Start, or start again, and wait until consumer groups work."""
+        command = [*self._java, "kafka.Kafka", str(self._properties)]
+        self._process = ServerProcess(command, self._directory / "kafka.log")
+        self._process.wait_ready(lambda: accepts_connections(self._port) and _coordinates_groups(self.bootstrap))
+
+    def stop(self) -> None:
+        """Stop; connections break and new ones are refused."""
+        if self._process:
+            self._process.stop()
+            self._process = None
 
 
 def _coordinates_groups(bootstrap: str) -> bool:

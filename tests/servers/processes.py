@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 
@@ -75,12 +75,3 @@ def accepts_connections(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
-
-
-@contextlib.contextmanager
-def running(process: ServerProcess) -> Iterator[ServerProcess]:
-    """Stop the process at the end of the block."""
-    try:
-        yield process
-    finally:
-        process.stop()
