@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from stream_detector.bootstrap.topics import CALLS_PARTITIONS
 from stream_detector.settings import PREFIX, Settings
 from stream_detector.stream.runner import _CRASH_GRACE_S, run_until_stopped
 
@@ -33,9 +34,10 @@ def _bind_mounts(service: dict[str, Any]) -> list[tuple[Path, str]]:
     return [(_ROOT / source, mode[0] if mode else "rw") for source, _, *mode in parts if source.startswith(".")]
 
 
-def _filled_in(value: str) -> str:
-    """The value with the operator's own in place of each required variable."""
-    return re.sub(r"\$\{\w+:\?[^}]*\}", "the-operators-own", value)
+def _environment(name: str) -> dict[str, str]:
+    """A service's variables, with the operator's own in place of the required ones."""
+    environment = _service(name)["environment"]
+    return {key: re.sub(r"\$\{\w+:\?[^}]*\}", "the-operators-own", value) for key, value in environment.items()}
 
 
 def _memory_bytes(service: dict[str, Any]) -> int:
@@ -96,9 +98,8 @@ class TestEveryService:
 @pytest.mark.parametrize("name", _DETECTOR)
 class TestEveryContainerOfOurs:
     def test_uses_only_settings_that_exist_with_values_they_accept(self, name: str) -> None:
-        environment = _service(name)["environment"]
-        assert all(variable.startswith(PREFIX) for variable in environment)
-        Settings.from_env({variable: _filled_in(value) for variable, value in environment.items()})
+        assert all(variable.startswith(PREFIX) for variable in _environment(name))
+        Settings.from_env(_environment(name))
 
     def test_runs_the_shared_image_with_its_own_command(self, name: str) -> None:
         assert _service(name)["command"] == [name]
@@ -111,8 +112,7 @@ class TestEveryContainerOfOurs:
 
 
 def test_processes_listen_where_other_containers_reach_them() -> None:
-    worker = Settings.from_env(_service("worker")["environment"])
-    hook = Settings.from_env(_service("hook")["environment"])
+    worker, hook = Settings.from_env(_environment("worker")), Settings.from_env(_environment("hook"))
     assert (worker.metrics_host, hook.hook_host) == ("0.0.0.0", "0.0.0.0")  # noqa: S104 # inside its container
     assert _service("hook")["ports"] == [f"127.0.0.1:{hook.hook_port}:{hook.hook_port}"]
     assert f":{worker.metrics_port}/metrics" in _service("worker")["healthcheck"]["test"][-1]
@@ -120,10 +120,8 @@ def test_processes_listen_where_other_containers_reach_them() -> None:
 
 
 def test_worker_has_memory_for_all_profiles_that_it_may_hold() -> None:
-    settings = Settings.from_env(_service("worker")["environment"])
-    broker = (_ROOT / "deploy" / "kafka" / "server.properties").read_text()
-    partitions = int(re.findall(r"^num\.partitions=(\d+)$", broker, re.MULTILINE)[0])
-    assert partitions * settings.max_profiles * _PROFILE_BYTES < 0.8 * _memory_bytes(_service("worker"))
+    settings = Settings.from_env(_environment("worker"))
+    assert CALLS_PARTITIONS * settings.max_profiles * _PROFILE_BYTES < 0.8 * _memory_bytes(_service("worker"))
 
 
 def test_worker_has_time_for_its_last_checkpoint() -> None:

@@ -2,14 +2,14 @@
 
 import json
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import redis
 import yaml
-from servers.processes import ServerProcess, running
+from servers.processes import ServerProcess
+from servers.redis_server import redis_binary
 
 from stream_detector.settings import Settings
 
@@ -65,16 +65,18 @@ def test_broker_has_a_protocol_for_each_listener_and_advertises_those_of_clients
 
 
 def test_redis_keeps_everything_that_it_was_given(tmp_path: Path) -> None:
-    binary = shutil.which("redis-server")
+    binary = redis_binary()
     if not binary:
-        pytest.skip("no redis-server to read redis.conf; run `make servers`")
+        pytest.skip("no Redis to read redis.conf; run `make servers`")
     socket = tmp_path / "redis.sock"
     overrides = ["--port", "0", "--bind", "", "--unixsocket", str(socket), "--dir", str(tmp_path)]
     server = ServerProcess([binary, str(_DEPLOY / "redis" / "redis.conf"), *overrides], tmp_path / "redis.log")
-    with running(server):
+    try:
         server.wait_ready(socket.exists)
         with redis.Redis(unix_socket_path=str(socket)) as client:
             effective = client.config_get("maxmemory", "maxmemory-policy", "appendonly", "appendfsync")
+    finally:
+        server.stop()
     assert effective == {
         "maxmemory": str(1 << 30),
         "maxmemory-policy": "noeviction",  # evicting would lose evidence and decisions

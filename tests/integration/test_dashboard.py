@@ -8,7 +8,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry, MetricsHandler
-from servers.processes import ServerProcess, free_port, running, wait_until
+from servers.processes import ServerProcess, free_port, wait_until
 
 from stream_detector.adapters.metrics import HookMetrics, WorkerMetrics
 from stream_detector.domain.decisions import Action, Mode
@@ -175,11 +175,13 @@ def prometheus(live_targets: Targets, tmp_path_factory: pytest.TempPathFactory) 
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
-    with ExitStack() as stack:
-        server = stack.enter_context(running(ServerProcess(command, folder / "prometheus.log")))
+    server = ServerProcess(command, folder / "prometheus.log")
+    try:
         client = Prometheus(f"http://127.0.0.1:{port}")
         server.wait_ready(client.is_ready)
         yield client
+    finally:
+        server.stop()
 
 
 def _retargeted(targets: Targets) -> dict[str, Any]:
