@@ -1,0 +1,110 @@
+"""Texts from small grammars: a rule is a list of lines with {slots}, and a slot is another rule or a made-up token."""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from itertools import chain
+from random import Random
+from typing import Any
+
+_SLOT = re.compile(r"\{([a-z_]+)\}")
+_SYLLABLES = tuple(f"{consonant}{vowel}" for consonant in "bcdfghklmnprstvz" for vowel in "aeiou")
+_LETTERS = ("l", "m", "n", "r", "s", "th", "ck", "", "", "")
+
+Draw = Callable[[], float]
+"""A random number from 0 up to, not including, 1."""
+
+
+def _word(draw: Draw) -> str:
+    syllables = [_SYLLABLES[int(draw() * len(_SYLLABLES))] for _ in range(2 + int(draw() * 2))]
+    return "".join(syllables) + _LETTERS[int(draw() * len(_LETTERS))]
+
+
+_MADE_UP: Mapping[str, tuple[Callable[[Draw], str], int]] = {
+    "int": (lambda draw: str(10 + int(draw() * 990)), 990),
+    "small": (lambda draw: str(2 + int(draw() * 8)), 8),
+    "year": (lambda draw: str(1400 + int(draw() * 625)), 625),
+    "word": (_word, len(_SYLLABLES) ** 2),
+    "name": (lambda draw: _word(draw).capitalize(), len(_SYLLABLES) ** 2),
+    "hex": (lambda draw: f"{int(draw() * (1 << 32)):08x}", 1 << 32),
+}
+"""Slot -> how it is made, and how many different ones there are at least."""
+
+_Part = str | tuple[str]
+"""Literal text, or the name of a slot as a tuple of one."""
+
+
+class Grammar:
+    """Rules of one language."""
+
+    def __init__(self, tables: Mapping[str, Mapping[str, Iterable[str]]]) -> None:
+        self.groups: dict[str, tuple[str, ...]] = {table: tuple(rules) for table, rules in tables.items()}
+        """Table -> names of its rules, such as the topics."""
+        self._rules: dict[str, tuple[tuple[_Part, ...], ...]] = {
+            rule: tuple(_parts(line) for line in lines)
+            for rule, lines in chain.from_iterable(rules.items() for rules in tables.values())
+        }
+        for rule, lines in self._rules.items():
+            for part in chain.from_iterable(lines):
+                if not isinstance(part, str) and part[0] not in self._rules and part[0] not in _MADE_UP:
+                    message = f"grammar: {rule!r} uses {part[0]!r}, which no table defines; add it or correct the name"
+                    raise ValueError(message)
+
+    def line(self, rng: Random, rule: str) -> str:
+        """One text of a rule."""
+        pieces: list[str] = []
+        self._expand(rng.random, rule, pieces)
+        return "".join(pieces)
+
+    def size(self, rule: str) -> int:
+        """At least so many different texts has the rule (lines that give equal texts are not looked for)."""
+        if rule in _MADE_UP:
+            return _MADE_UP[rule][1]
+        total = 0
+        for line in self._rules[rule]:
+            product = 1
+            for part in line:
+                product *= 1 if isinstance(part, str) else self.size(part[0])
+            total += product
+        return total
+
+    def _expand(self, draw: Draw, rule: str, pieces: list[str]) -> None:
+        lines = self._rules.get(rule)
+        if lines is None:
+            pieces.append(_MADE_UP[rule][0](draw))
+            return
+        for part in lines[int(draw() * len(lines))]:
+            if isinstance(part, str):
+                pieces.append(part)
+            else:
+                self._expand(draw, part[0], pieces)
+
+
+def _parts(line: str) -> tuple[_Part, ...]:
+    split = _SLOT.split(line)
+    return tuple((text,) if index % 2 else text for index, text in enumerate(split) if index % 2 or text)
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads(files(__package__).joinpath("texts", name).read_text("utf-8"))
+
+
+@cache
+def english() -> Grammar:
+    """The large grammar: topics, exam questions, texts of programs."""
+    return Grammar(_read("english.toml"))
+
+
+@cache
+def languages() -> Mapping[str, Grammar]:
+    """Language -> its grammar of everyday questions; without English."""
+    return {language: Grammar(tables) for language, tables in _read("languages.toml").items()}
+
+
+@cache
+def header(table: str, name: str) -> str:
+    """One constant beginning of prompts from `headers.toml`."""
+    text = _read("headers.toml")[table][name]
+    return str(text)
