@@ -88,8 +88,8 @@ class Delivery:
         return self._arrived
 
     def positions(self) -> Mapping[int, int]:
-        """Partition -> offset after its last handled or saved record; partitions that have none are missing."""
-        return {partition: owned.position for partition, owned in self._owned.items() if owned.position}
+        """Owned partition -> offset after its last handled or saved record; 0 where there is none."""
+        return {partition: owned.position for partition, owned in self._owned.items()}
 
     def assign(self, partitions: Iterable[int]) -> None:
         """Kafka has given us these partitions, in addition to those we have. They are to be claimed."""
