@@ -10,6 +10,7 @@ import redis
 from servers.kafka_server import KafkaMissing, KafkaServer
 from servers.kafka_topics import KafkaTopics
 from servers.redis_server import RedisServer, redis_binary
+from streaming.workers import Workers
 
 hypothesis.settings.register_profile(
     "steady", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -60,6 +61,14 @@ def kafka_topics(kafka: str) -> Iterator[KafkaTopics]:
     topics = KafkaTopics(kafka)
     yield topics
     topics.close()
+
+
+@pytest.fixture(params=["chunked", "stock"])
+def workers(request: pytest.FixtureRequest, kafka_topics: KafkaTopics, tmp_path: Path) -> Iterator[Workers]:
+    """Worker processes of one group, once on each transport; whatever still runs is killed afterwards."""
+    workers = Workers(kafka_topics, tmp_path, request.param)
+    yield workers
+    workers.end()
 
 
 @pytest.fixture(scope="session")
