@@ -28,6 +28,7 @@ _REMEDIES: tuple[tuple[type[Exception], str], ...] = (
     (exceptions.BusyLoadingError, "Redis is reading its data from disk; it answers when it is done"),
     (exceptions.TimeoutError, "Redis is too slow, frozen or cut off: check its load and the network"),
     (exceptions.ConnectionError, "check that Redis runs and that the Redis URL is right"),
+    (exceptions.RedisClusterException, "check that the nodes of the cluster run and that the Redis URL is right"),
     (TimeoutError, "Redis is too slow, frozen or cut off: check its load and the network"),
     (OSError, "check that Redis runs and that the Redis URL is right"),
 )
@@ -71,7 +72,7 @@ class RedisLink:
             StoreUnavailable: no answer, or an error. The command may have taken effect all the same.
         """
         with self._translated(doing):
-            async with asyncio.timeout(self._timeout_s), self._turns:
+            async with self._turn():
                 return await self._client.execute_command(*command)
 
     async def send_all(self, commands: Sequence[Command], doing: str) -> list[Any]:
@@ -86,7 +87,7 @@ class RedisLink:
         for command in commands:
             pipeline.execute_command(*command)
         with self._translated(doing):
-            async with asyncio.timeout(self._timeout_s), self._turns:
+            async with self._turn():
                 answers: list[Any] = await pipeline.execute(raise_on_error=False)
             for answer in answers:
                 if isinstance(answer, Exception):
@@ -97,9 +98,8 @@ class RedisLink:
     async def subscription(self, channel: str, doing: str) -> AsyncIterator[PubSub]:
         """A connection of its own that listens to `channel`; the confirmation has not been read yet."""
         with self._translated(doing):
-            async with asyncio.timeout(self._timeout_s):
-                await self._client.initialize()
-            pubsub = self._client.pubsub()
+            async with self._turn():
+                pubsub = self._client.pubsub()
             try:
                 async with asyncio.timeout(self._timeout_s):
                     await pubsub.subscribe(channel)
@@ -107,14 +107,22 @@ class RedisLink:
             finally:
                 await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py left it so
 
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        async with asyncio.timeout(self._timeout_s), self._turns:
+            # A cluster client that many tasks find without its map breaks their connections while it draws it.
+            await self._client.initialize()
+            yield
+
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
         """Turn errors of the client into `StoreUnavailable` with the remedy."""
         try:
             yield
-        except (exceptions.RedisError, OSError) as error:
+        except (exceptions.RedisError, exceptions.RedisClusterException, OSError) as error:
             remedy = next((text for kind, text in _REMEDIES if isinstance(error, kind)), "see the log of Redis")
-            message = f"Redis at {self._address} could not {doing}: {error}; {remedy}"
+            what = str(error) or f"no answer within {self._timeout_s} s"
+            message = f"Redis at {self._address} could not {doing}: {what}; {remedy}"
             raise StoreUnavailable(message) from error
 
     async def aclose(self) -> None:

@@ -65,14 +65,10 @@ class RedisProfileStore:
                 *checkpoint.profiles.values(),
             ],
         )
-        outcome, *stored = await self._link.send(command, f"write the checkpoint of partition {partition}")
+        outcome, stored = await self._link.send(command, f"write the checkpoint of partition {partition}")
         if outcome == b"token":
-            message = f"partition {partition}: token {ownership.token} is not the latest ({_text(stored)})"
+            message = f"partition {partition}: token {ownership.token} is not the latest ({int(stored)})"
             raise OwnershipLost(message)
         if outcome == b"offset":
-            message = f"partition {partition}: offset {checkpoint.offset} is behind the stored {_text(stored)}"
+            message = f"partition {partition}: offset {checkpoint.offset} is behind the stored {int(stored)}"
             raise OwnershipLost(message)
-
-
-def _text(stored: Sequence[bytes]) -> str:
-    return stored[0].decode() if stored else "none"

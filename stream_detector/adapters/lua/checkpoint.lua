@@ -4,10 +4,10 @@
 -- KEYS[2]  string: partition state
 -- KEYS[3]  and on: string: one profile each
 -- ARGV     token, offset, seconds to keep a profile, partition state, then one profile per KEYS[3] and on
--- Returns  'written', or why not: 'token' (another owner), 'offset' (the store is ahead), and what is stored
+-- Returns  'written' and the offset; or why not: 'token' and the latest one, 'offset' and the later one
 local stored = redis.call('HMGET', KEYS[1], 'token', 'offset')
 if stored[1] ~= ARGV[1] then
-  return {'token', stored[1]}
+  return {'token', stored[1] or '0'}
 end
 if tonumber(ARGV[2]) < tonumber(stored[2] or '-1') then
   return {'offset', stored[2]}
@@ -17,4 +17,4 @@ for i = 3, #KEYS do
 end
 redis.call('SET', KEYS[2], ARGV[4])
 redis.call('HSET', KEYS[1], 'offset', ARGV[2])
-return {'written'}
+return {'written', ARGV[2]}

@@ -1,0 +1,113 @@
+"""The scripts in Redis and the reference in memory give the same answers to any sequence of calls."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from stores.backends import Run, in_memory, in_redis
+from stores.samples import HOUR_S, NOON_S, from_engine, from_operator, subject
+
+from stream_detector.domain.decisions import Action, Decision, Limit, SubjectKind
+
+_SETTINGS = settings(
+    max_examples=150,
+    deadline=None,
+    # Every example has a prefix of its own in the shared Redis.
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+_SUBJECTS = st.sampled_from([subject("a"), subject("b"), subject("a", SubjectKind.USER)])
+
+
+@pytest.fixture
+def run() -> Iterator[Run[Any]]:
+    with asyncio.Runner() as runner:
+        yield runner.run
+
+
+_LIMITS = st.builds(
+    Limit,
+    st.integers(1, 10**12),
+    st.floats(1e-6, 1e10, allow_subnormal=False),
+    st.one_of(st.integers(1, 20), st.integers(1, 10**12)),
+)
+_STEPS_S = st.one_of(st.just(0.0), st.floats(0, 1e-3), st.floats(0, 100), st.floats(-50, 0), st.floats(0, 1e8))
+
+
+@_SETTINGS
+@given(
+    limits=st.lists(_LIMITS, min_size=1, max_size=2),
+    calls=st.lists(st.tuples(_STEPS_S, _SUBJECTS, st.integers(0, 1)), min_size=1, max_size=40),
+)
+def test_limiters_agree(redis_url: str, run: Run[Any], limits: list[Limit], calls: list[Any]) -> None:
+    memory = in_memory().limiter
+    with in_redis(redis_url, run) as opened:
+        now_s = NOON_S
+        for step_s, one, which in calls:
+            now_s += step_s
+            limit = limits[which % len(limits)]
+            expected = run(memory.admit(one, limit, now_s))
+            assert run(opened.limiter.admit(one, limit, now_s)) == expected
+
+
+@_SETTINGS
+@given(
+    limit=st.builds(Limit, st.integers(1, 50), st.floats(0.01, 1000), st.integers(1, 10)),
+    gaps=st.lists(st.floats(0, 0.3), min_size=1, max_size=200),
+)
+def test_admitted_calls_never_exceed_the_limit_by_more_than_the_burst(
+    run: Run[Any], limit: Limit, gaps: list[float]
+) -> None:
+    limiter, now_s, admitted = in_memory().limiter, NOON_S, []
+    for gap in gaps:
+        now_s += gap * limit.window_s
+        answer = run(limiter.admit(subject(), limit, now_s))
+        assert answer.allowed == (answer.retry_after_s == 0)
+        assert answer.remaining < limit.burst
+        if answer.allowed:
+            admitted.append(now_s)
+    for position, start_s in enumerate(admitted):
+        for count, end_s in enumerate(admitted[position:], start=1):
+            earned = (end_s - start_s) * limit.requests / limit.window_s
+            assert count <= limit.burst + earned + 1e-3
+
+
+_ENDS_S = st.integers(0, 6).map(lambda hours: NOON_S + hours * HOUR_S)
+_KEYS = st.sampled_from(["a", "b"])
+_DECISIONS = st.one_of(
+    st.builds(
+        from_engine,
+        _KEYS,
+        offset=st.integers(0, 6),
+        partition=st.integers(0, 2),
+        action=st.sampled_from(Action),
+        expires_at=_ENDS_S,
+    ),
+    st.builds(from_operator, _KEYS, action=st.sampled_from(Action), expires_at=_ENDS_S),
+)
+_BATCHES = st.lists(st.tuples(st.lists(_DECISIONS, max_size=5), _ENDS_S), min_size=1, max_size=8)
+
+
+@_SETTINGS
+@given(batches=_BATCHES)
+def test_decision_stores_agree(redis_url: str, run: Run[Any], batches: list[tuple[list[Decision], float]]) -> None:
+    memory = in_memory().decisions
+    with in_redis(redis_url, run) as opened:
+        for decisions, now_s in batches:
+            assert run(opened.decisions.put(decisions, now_s)) == run(memory.put(decisions, now_s))
+            found = run(opened.decisions.standing(now_s))
+            assert {one.subject: one for one in found} == {one.subject: one for one in run(memory.standing(now_s))}
+
+
+@_SETTINGS
+@given(batches=_BATCHES)
+def test_replaying_any_past_changes_nothing(run: Run[Any], batches: list[tuple[list[Decision], float]]) -> None:
+    store = in_memory().decisions
+    engine = [one for decisions, _ in batches for one in decisions if one.source is not None]
+    for decisions, now_s in batches:
+        run(store.put(decisions, now_s))
+    before = run(store.standing(0))
+    assert run(store.put(engine, NOON_S)) == [False] * len(engine)
+    assert run(store.standing(0)) == before
