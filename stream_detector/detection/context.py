@@ -22,5 +22,7 @@ class Context(Struct, frozen=True, gc=False):
     """Clients of known account age that share the client's commonest template, all partitions together."""
     young_rate: float
     """Share of young accounts among all clients of known age, 0 to 1."""
+    fresh_rate: float
+    """Share of clients whose account was at most two days old when they were first seen, 0 to 1."""
     hot_templates: int
     """Templates that several clients share: how many tests of this kind are made."""

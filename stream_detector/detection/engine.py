@@ -184,6 +184,7 @@ def _context(profile: Profile, segment: Segment, scope: Scope, now_s: float) -> 
         day_tokens=segment.day_tokens,
         template=TemplateUse(here.members + other.members, here.young + other.young),
         young_rate=population.young_rate(),
+        fresh_rate=population.fresh_rate(),
         hot_templates=population.hot,
     )
 

@@ -58,5 +58,6 @@ def example_context(profile: Profile, *, members: int = 0, young: int = 0) -> Co
         day_tokens=Baseline(),
         template=TemplateUse(members, young),
         young_rate=0.05,
+        fresh_rate=0.02,
         hot_templates=1,
     )

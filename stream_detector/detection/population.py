@@ -12,6 +12,8 @@ from stream_detector.domain.population import TemplateUse
 
 YOUNG_S = 30 * 86_400.0
 """An account younger than this is young."""
+FRESH_S = 2 * 86_400.0
+"""An account is fresh for two days."""
 KEEP_S = 7 * 86_400.0
 """A template that no new client has taken up for so long is forgotten."""
 MAX_TEMPLATES = 4096
@@ -62,6 +64,8 @@ class Population(Struct, array_like=True):
     known: int = 0
     """Clients whose account's age is known."""
     young: int = 0
+    fresh: int = 0
+    """Clients whose account was at most `FRESH_S` old when first seen."""
     hot: int = 0
     """Templates with at least `HOT_MEMBERS` members here."""
     templates: dict[int, _Template] = field(default_factory=dict)
@@ -71,6 +75,7 @@ class Population(Struct, array_like=True):
         if profile.created_ts >= 0:
             self.known += 1
             self.young += _is_young(profile)
+            self.fresh += profile.first_ts - profile.created_ts <= FRESH_S
 
     def sight(self, profile: Profile) -> int | None:
         """Count the client as a member of its commonest template, once; returns the template if it did."""
@@ -98,6 +103,10 @@ class Population(Struct, array_like=True):
     def young_rate(self) -> float:
         """Share of young accounts, with a prior of one in twenty."""
         return (self.young + 1) / (self.known + 20)
+
+    def fresh_rate(self) -> float:
+        """Share of fresh accounts, with a prior of one in fifty."""
+        return (self.fresh + 1) / (self.known + 50)
 
     def _make_room(self, now_s: float) -> None:
         if len(self.templates) < MAX_TEMPLATES:

@@ -1,19 +1,23 @@
 """Segments: honest clients of one kind, whom a client is compared with."""
 
 import math
+from collections.abc import Sequence
 
 from msgspec import Struct, field
 
-from stream_detector.detection.calibration import Calibrator
+from stream_detector.detection.calibration import Calibrator, surprise
 from stream_detector.detection.features import Features
+from stream_detector.detection.fuse import FREE
 from stream_detector.detection.outlier import Outlier
 from stream_detector.detection.profile import Profile
 from stream_detector.detection.windows.baseline import Baseline
-from stream_detector.domain.signals import Scored, Signal
+from stream_detector.domain.signals import Family, Scored, Signal
 
 MAX_SEGMENTS = 64
 """A producer cannot make more by inventing tiers; later ones share `OTHER`."""
 OTHER = "other"
+UNSUSPECTED = 1.5
+"""Evidence of the families together up to which nothing speaks against a client: risk 0.25."""
 _MIN_PROMPTS = 32
 
 
@@ -40,16 +44,31 @@ class Segment(Struct, array_like=True):
         """Calibrated evidence of a signal, -log10 of a probability; 0 while it warms up."""
         if not isinstance(signal.reading, Scored):
             return 0.0
+        if (
+            signal.family is Family.COORDINATION
+        ):  # its null is the population itself; members of a campaign are no sample
+            return surprise(signal.reading.suspicion)
         calibrator = self.calibrators.get(signal.detector)
         if calibrator is None:
             calibrator = self.calibrators[signal.detector] = Calibrator()
         return calibrator.evidence(signal.reading.suspicion)
 
-    def learn(self, features: Features, vector: dict[str, float], signals: list[Signal]) -> None:
-        """Take in one honest client; at most once per client and hour."""
-        self.busiest.learn(math.log1p(features.busiest_bucket))
-        self.day_tokens.learn(math.log1p(features.day_tokens))
-        self.outlier.learn(vector)
+    def learn(self, features: Features, vector: dict[str, float], signals: Sequence[Signal]) -> None:
+        """Take in one client that is not acted on; at most once per client and hour.
+
+        A detector learns the score of a client that no *other* family speaks against: so it gets to know its own honest
+        look-alikes, but not a campaign that shows in several ways. Norms and outliers learn from clients above suspicion.
+        """
+        strongest: dict[Family, float] = {}
         for signal in signals:
             if isinstance(signal.reading, Scored):
+                own = max(0.0, surprise(signal.reading.suspicion) - FREE)
+                strongest[signal.family] = max(strongest.get(signal.family, 0.0), own)
+        total = sum(strongest.values())
+        for signal in signals:
+            if isinstance(signal.reading, Scored) and total - strongest[signal.family] < UNSUSPECTED:
                 self.calibrators.setdefault(signal.detector, Calibrator()).learn(signal.reading.suspicion)
+        if total < UNSUSPECTED:
+            self.busiest.learn(math.log1p(features.busiest_bucket))
+            self.day_tokens.learn(math.log1p(features.day_tokens))
+            self.outlier.learn(vector)

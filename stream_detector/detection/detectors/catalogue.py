@@ -2,6 +2,7 @@
 
 from stream_detector.detection import outlier
 from stream_detector.detection.detectors.base import Detector
+from stream_detector.detection.detectors.cold_start import ColdStart
 from stream_detector.detection.detectors.coverage import Coverage
 from stream_detector.detection.detectors.extraction_budget import ExtractionBudget
 from stream_detector.detection.detectors.machine_timing import MachineTiming
@@ -16,6 +17,7 @@ def build_all() -> tuple[Detector, ...]:
     """Every detector, with its default settings."""
     return (
         VolumeSpike(),
+        ColdStart(),
         MachineTiming(),
         TemplateReuse(),
         Coverage(),

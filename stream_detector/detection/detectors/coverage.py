@@ -36,7 +36,7 @@ class Coverage(Struct, frozen=True):
 
     min_prompts: int = 64
     half: float = 150.0
-    power: float = 2.0
+    power: float = 2.5
 
     def score(self, profile: Profile, context: Context) -> Reading:
         """See the class."""
