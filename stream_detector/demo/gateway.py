@@ -99,6 +99,8 @@ class Gateway:
         self._refuse = refuse
         self._ledger = ledger
         self._timeline = timeline
+        self.newest_s = 0.0
+        """Event time of the newest call; 0 before the first."""
         self.behind_s = 0.0
         """Wall time by which the newest call was late."""
         self.worst_behind_s = 0.0
@@ -119,6 +121,7 @@ class Gateway:
         early_s = self._timeline.wall_at(call.ts) - time.time()
         if early_s > 0:
             await asyncio.sleep(early_s)
+        self.newest_s = call.ts
         self.behind_s = max(0.0, -early_s)
         self.worst_behind_s = max(self.worst_behind_s, self.behind_s)
 

@@ -19,7 +19,7 @@ from stream_detector.demo.summary import print_going_on, print_summary
 from stream_detector.demo.system import start_system
 from stream_detector.demo.tasks import EXIT_BASE, alongside, interruptible, until_a_child_dies
 from stream_detector.demo.timeline import Timeline, span_text
-from stream_detector.demo.traffic import Traffic
+from stream_detector.demo.traffic import SPEED, Traffic
 from stream_detector.demo.watch import Watch, watching
 from stream_detector.domain.errors import ConfigError
 from stream_detector.embedded import MEMORY_WARNING, EmbeddedStack
@@ -74,6 +74,7 @@ class _Demo:
         self._options = options
         self._console = console
         self._watch: Watch | None = None
+        self._gateway: Gateway | None = None
         self._is_complete = False
 
     async def play(self) -> None:
@@ -81,7 +82,7 @@ class _Demo:
         traffic, say = self._traffic, self._console.print
         say(f"{span_text(traffic.span_s)} of API traffic in {self._options.seconds:g} s, seed {self._options.seed}.")
         say(f"{MEMORY_WARNING}\nStarting broker, store, worker and hook ...", style="dim")
-        timeline = Timeline(traffic.start_s, time.time() + _START_S, traffic.span_s / self._options.seconds)
+        timeline = Timeline(traffic.start_s, time.time() + _START_S, SPEED)
         async with AsyncExitStack() as exits:
             stack = await exits.enter_async_context(EmbeddedStack())
             session = await exits.enter_async_context(aiohttp.ClientSession())
@@ -89,16 +90,15 @@ class _Demo:
             settings = system.settings
             hook = await exits.enter_async_context(http_hook(f"{system.hook}/check", settings.hook_client_header))
             events = await exits.enter_async_context(kafka_events(settings.kafka, settings.topic_calls, self.ledger))
-            watch = await exits.enter_async_context(
+            watch = self._watch = await exits.enter_async_context(
                 watching(settings.kafka, system.outputs, settings.topic_dead, self.ledger)
             )
-            self._watch = watch
-            gateway = Gateway(hook, events, traffic.refuse, self.ledger, timeline)
+            gateway = self._gateway = Gateway(hook, events, traffic.refuse, self.ledger, timeline)
             async with alongside(
                 until_a_child_dies(stack.children),
                 watch.read_topics(),
                 watch.read_metrics(session, system.worker_metrics, system.hook_metrics),
-                live.show(self._console, self.ledger, lambda: self._status(gateway, timeline)),
+                live.show(self._console, self.ledger, lambda: self._status(gateway)),
             ):
                 await gateway.drive(traffic.calls())
                 await events.flush()
@@ -113,13 +113,13 @@ class _Demo:
             if watch.progress() != before:
                 before, since = watch.progress(), time.monotonic()
 
-    def _status(self, gateway: Gateway, timeline: Timeline) -> live.Status:
+    def _status(self, gateway: Gateway) -> live.Status:
         traffic, ledger = self._traffic, self.ledger
-        event_s = min(timeline.event_at(time.time()), traffic.end_s)
+        event_s = max(gateway.newest_s, traffic.start_s)
         return live.Status(
-            share_done=max(0.0, (event_s - traffic.start_s) / traffic.span_s),
-            event_s=max(event_s, traffic.start_s),
-            speed=timeline.speed,
+            share_done=(event_s - traffic.start_s) / traffic.span_s,
+            event_s=event_s,
+            speed=SPEED,
             calls=ledger.calls,
             refused=ledger.refused,
             lag=max(0, ledger.unsettled),
@@ -131,7 +131,8 @@ class _Demo:
         """Print the summary and write the report."""
         outcome = outcome_of(self.ledger)
         verdicts = self._watch.verdicts() if self._watch else {}
-        print_summary(self._console, outcome, verdicts, is_complete=self._is_complete)
+        worst_behind_s = self._gateway.worst_behind_s if self._gateway else 0.0
+        print_summary(self._console, outcome, verdicts, worst_behind_s, is_complete=self._is_complete)
         Path(self._options.report).write_text(report.render(self.ledger, outcome, self._subtitle()), encoding="utf-8")
         print_going_on(self._console, self._options.report)
 

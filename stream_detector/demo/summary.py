@@ -10,6 +10,7 @@ from stream_detector.demo.timeline import span_text
 from stream_detector.domain.decisions import Action, Mode
 
 _MOST_HONEST = 5
+_NOTABLY_BEHIND_S = 3.0
 _GO_ON = """\
 How to go on
   stream-detector demo --seed 2          other traffic, same campaigns
@@ -18,7 +19,12 @@ How to go on
 
 
 def print_summary(
-    console: Console, outcome: Outcome, verdicts: dict[tuple[str, ...], float], *, is_complete: bool
+    console: Console,
+    outcome: Outcome,
+    verdicts: dict[tuple[str, ...], float],
+    worst_behind_s: float,
+    *,
+    is_complete: bool,
 ) -> None:
     """Print the result.
 
@@ -26,6 +32,7 @@ def print_summary(
         console: where to.
         outcome: the result.
         verdicts: (action, cause) -> the hook's own count of its answers.
+        worst_behind_s: wall time by which calls were late at worst.
         is_complete: False when the run was ended early, with events still on their way.
     """
     console.print()
@@ -37,6 +44,8 @@ def print_summary(
     console.print(honest_text(outcome))
     console.print(Text("\nSpeed", style="bold"))
     console.print(speed_text(outcome, verdicts))
+    if worst_behind_s >= _NOTABLY_BEHIND_S:
+        console.print(behind_text(worst_behind_s))
 
 
 def print_going_on(console: Console, report: str) -> None:
@@ -125,3 +134,12 @@ def speed_text(outcome: Outcome, verdicts: dict[tuple[str, ...], float]) -> Text
     answers = ", ".join(f"{count:,.0f} {action} ({cause})" for (action, cause), count in sorted(verdicts.items()))
     text.append(f"\n  the hook's answers: {answers or 'none'}")
     return text
+
+
+def behind_text(worst_behind_s: float) -> Text:
+    """What it means that the machine was too slow."""
+    return Text(
+        f"  This machine could not keep up: calls were up to {worst_behind_s:.0f} s late. Nothing was left out, but limits\n"
+        "  and expiries follow the clock, so they were stricter or shorter than the calls' own times say.",
+        style="yellow",
+    )

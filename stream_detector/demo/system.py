@@ -1,14 +1,15 @@
 """The whole system on this machine: the embedded stack, the topics, one worker and one hook, started and ready."""
 
+import asyncio
 import os
 import secrets
 import sys
 from collections.abc import Mapping
 
 import aiohttp
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from msgspec import Struct
 
+from stream_detector.bootstrap.topics import make_topics
 from stream_detector.demo.timeline import Timeline
 from stream_detector.demo.watch import scrape
 from stream_detector.embedded import EmbeddedStack, free_port
@@ -65,7 +66,7 @@ async def start_system(
     ours = _variables(stack, timeline)
     settings = Settings.from_env({**environ, **ours})
     system = System(settings)
-    await _create_topics(settings)
+    await asyncio.to_thread(make_topics, settings, PARTITIONS)
     worker, hook = (
         stack.children.start(name, [sys.executable, "-m", "stream_detector", name], ours) for name in ("worker", "hook")
     )
@@ -98,18 +99,3 @@ def _variables(stack: EmbeddedStack, timeline: Timeline | None) -> dict[str, str
         "sketch_salt": secrets.token_hex(16),
     }
     return {PREFIX + name.upper(): value for name, value in values.items()}
-
-
-async def _create_topics(settings: Settings) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
-    await admin.start()
-    try:
-        await admin.create_topics(
-            [
-                NewTopic(settings.topic_calls, PARTITIONS, 1),
-                NewTopic(settings.topic_decisions, 1, 1, topic_configs={"cleanup.policy": "compact"}),
-                NewTopic(settings.topic_dead, 1, 1),
-            ]
-        )
-    finally:
-        await admin.close()

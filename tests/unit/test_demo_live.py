@@ -70,7 +70,7 @@ def test_names_that_look_like_markup_are_shown_as_they_are() -> None:
     ledger.decided(decision(HOSTILE, Action.THROTTLE, 0), 1.0)
     assert "[red]<script>" in _printed(screen(_status(), 1.0, ledger, 5), width=300)
     console = Console(file=io.StringIO(), width=300)
-    print_summary(console, outcome_of(ledger), {}, is_complete=True)
+    print_summary(console, outcome_of(ledger), {}, worst_behind_s=0.0, is_complete=True)
     assert isinstance(console.file, io.StringIO)
     assert f"{HOSTILE} ([bold]kind[/bold])" in console.file.getvalue()
 
@@ -83,6 +83,13 @@ def test_calls_are_lost_only_when_there_was_time_to_handle_them(missing: int, te
     ledger = ledger_of_a_caught_campaign()
     ledger.observed -= missing
     assert delivery_text(outcome_of(ledger), is_complete=is_complete).plain.endswith(f", {text}")
+
+
+@pytest.mark.parametrize(("behind_s", "is_said"), [(0.0, False), (2.0, False), (5.0, True)])
+def test_a_machine_that_could_not_keep_up_is_said(behind_s: float, *, is_said: bool) -> None:
+    console = Console(file=io.StringIO(), width=140)
+    print_summary(console, outcome_of(Ledger({})), {}, behind_s, is_complete=True)
+    assert ("calls were up to 5 s late" in console.file.getvalue()) is is_said  # type: ignore[attr-defined]
 
 
 def test_the_rate_is_that_of_the_last_two_seconds() -> None:
