@@ -63,7 +63,7 @@ async def start_system(
         ConfigError: a setting of the user does not fit.
         ChildFailed: a process died or did not get ready; the message has the end of its log.
     """
-    ours = _variables(stack, timeline)
+    ours = {**_defaults(environ), **_variables(stack, timeline)}
     settings = Settings.from_env({**environ, **ours})
     system = System(settings)
     await asyncio.to_thread(make_topics, settings, PARTITIONS)
@@ -99,3 +99,9 @@ def _variables(stack: EmbeddedStack, timeline: Timeline | None) -> dict[str, str
         "sketch_salt": secrets.token_hex(16),
     }
     return {PREFIX + name.upper(): value for name, value in values.items()}
+
+
+def _defaults(environ: Mapping[str, str]) -> dict[str, str]:
+    """Quiet logs, so that the end of a log tells why its process has died."""
+    level = PREFIX + "LOG_LEVEL"
+    return {level: environ.get(level, "WARNING")}
