@@ -82,7 +82,7 @@ def screen(status: Status, rate: float, ledger: Ledger, rows: int) -> Renderable
 
 
 def client_table(ledger: Ledger, rows: int) -> Table:
-    """The clients most at risk."""
+    """The clients most at risk, then the busiest ones."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", expand=True)
     for name in ("client", "truth"):
         table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=28)
@@ -91,15 +91,18 @@ def client_table(ledger: Ledger, rows: int) -> Table:
     table.add_column("decision", no_wrap=True)
     table.add_column("since", no_wrap=True)
     table.add_column("reasons", no_wrap=True, overflow="ellipsis", ratio=1)
-    ranked = sorted(
-        ((client, record, record.latest) for client, record in ledger.clients.items() if record.latest is not None),
-        key=lambda entry: (-entry[2].risk, -entry[1].refused, entry[0]),
-    )
-    for client, record, latest in ranked[:rows]:
-        table.add_row(*_row(ledger, client, record, latest))
+    ranked = sorted(ledger.clients.items(), key=_rank)
+    for client, record in ranked[:rows]:
+        table.add_row(*_row(ledger, client, record))
     if not ranked:
         table.add_row(Text("nobody yet", style="dim"))
     return table
+
+
+def _rank(entry: tuple[str, ClientRecord]) -> tuple[float, int, int, str]:
+    """The greatest risk first, then the busiest."""
+    client, record = entry
+    return (-record.latest.risk if record.latest else 0.0, -record.refused, -record.calls, client)
 
 
 def reasons_text(decision: Decision, count: int = _REASONS) -> str:
@@ -108,15 +111,21 @@ def reasons_text(decision: Decision, count: int = _REASONS) -> str:
     return ", ".join(reason.detector for reason in ordered[:count]) or decision.note
 
 
-def _row(ledger: Ledger, client: str, record: ClientRecord, latest: Decision) -> list[Text]:
+def _row(ledger: Ledger, client: str, record: ClientRecord) -> list[Text]:
     truth = ledger.truth.get(client)
-    style = ACTION_STYLE[latest.action]
-    action = latest.action.value if latest.mode is Mode.ENFORCE else f"{latest.action.value} (shadow)"
-    return [
+    known = [
         Text(client),
         Text(truth.label if truth else "?", style="dim"),
         Text(f"{record.calls:,}"),
         Text(f"{record.refused:,}"),
+    ]
+    latest = record.latest
+    if latest is None:
+        return [*known, Text("-", style="dim")]
+    style = ACTION_STYLE[latest.action]
+    action = latest.action.value if latest.mode is Mode.ENFORCE else f"{latest.action.value} (shadow)"
+    return [
+        *known,
         Text(f"{latest.risk:.2f}", style=style),
         Text(action, style=style),
         Text(clock_text(latest.decided_at)),

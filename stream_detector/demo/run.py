@@ -24,7 +24,7 @@ from stream_detector.demo.watch import Watch, watching
 from stream_detector.domain.errors import ConfigError
 from stream_detector.embedded import MEMORY_WARNING, EmbeddedStack
 
-_START_S = 8.0
+_START_S = 10.0
 """Wall time until the first call: what worker and hook need to start."""
 _POLL_S = 0.1
 _STUCK_S = 20.0

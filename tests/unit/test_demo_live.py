@@ -47,14 +47,15 @@ def test_the_plain_line_says_when_the_traffic_is_late() -> None:
     assert "lag 3, 2.5 s behind, decisions" in plain_line(_status(behind_s=2.5), 0)
 
 
-def test_the_table_shows_the_clients_most_at_risk_first() -> None:
+def test_the_table_shows_the_clients_most_at_risk_first_and_then_the_busiest() -> None:
     text = _printed(client_table(ledger_of_a_caught_campaign(), rows=9))
     lines = [line.split() for line in text.splitlines()]
-    assert lines[1][:6] == ["nightly", "nightly", "evaluation", "2", "1", "0.90"]
-    assert lines[2][:5] == ["thief-1", "sweep", "4", "1", "0.90"]
-    assert "block" in lines[2]
-    assert "shared_template," in lines[2]
-    assert "quiet" not in text
+    assert lines[1][:5] == ["thief-1", "sweep", "4", "1", "0.90"]
+    assert "block" in lines[1]
+    assert "shared_template," in lines[1]
+    assert lines[2][:6] == ["nightly", "nightly", "evaluation", "2", "1", "0.90"]
+    assert lines[3][:5] == ["quiet", "developer", "1", "0", "-"]
+    assert lines[4][:4] == ["thief-2", "sweep", "1", "0"]
 
 
 def test_the_table_has_as_many_rows_as_fit() -> None:
