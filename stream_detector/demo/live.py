@@ -83,14 +83,14 @@ def screen(status: Status, rate: float, ledger: Ledger, rows: int) -> Renderable
 
 def client_table(ledger: Ledger, rows: int) -> Table:
     """The clients most at risk, then the busiest ones."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", expand=True)
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", expand=True)
     for name in ("client", "truth"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=28)
+        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=24)
     for name in ("calls", "refused", "risk"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("decision", no_wrap=True)
     table.add_column("since", no_wrap=True)
-    table.add_column("reasons", no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column("reasons", no_wrap=True, overflow="ellipsis", ratio=1, min_width=12)
     ranked = sorted(ledger.clients.items(), key=_rank)
     for client, record in ranked[:rows]:
         table.add_row(*_row(ledger, client, record))

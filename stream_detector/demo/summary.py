@@ -55,7 +55,9 @@ def print_going_on(console: Console, report: str) -> None:
 
 def delivery_text(outcome: Outcome, *, is_complete: bool) -> Text:
     """Whether every call was accounted for."""
-    text = Text(f"  {outcome.calls:,} calls made, {outcome.refused:,} of them refused; {outcome.sent:,} events sent, ")
+    text = Text(
+        f"  {outcome.calls:,} calls made, {outcome.refused:,} of them refused\n  {outcome.sent:,} events sent, "
+    )
     text.append(f"{outcome.observed:,} observed, {outcome.dead_lettered:,} dead-lettered, ")
     if is_complete or outcome.lost < 0:
         text.append(f"{outcome.lost:,} lost", style="bold green" if outcome.lost == 0 else "bold red")
@@ -70,21 +72,21 @@ def delivery_text(outcome: Outcome, *, is_complete: bool) -> Text:
 
 def campaign_table(campaigns: tuple[CampaignOutcome, ...]) -> Table:
     """One row per campaign."""
-    table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")
+    table = Table(box=None, padding=(0, 0, 0, 2), header_style="dim")
     table.add_column("campaign")
     table.add_column("")
-    table.add_column("acted on", justify="right")
+    table.add_column("acted on", justify="right", no_wrap=True)
     table.add_column("throttled after")
     table.add_column("blocked after")
-    table.add_column("answered", justify="right")
+    table.add_column("calls answered", justify="right", no_wrap=True)
     for campaign in campaigns:
         table.add_row(
             Text(campaign.name),
             Text("caught", style="bold green") if campaign.is_caught else Text("missed", style="bold red"),
-            Text(f"{campaign.accounts_acted_on:,} of {campaign.accounts:,} accounts"),
+            Text(f"{campaign.accounts_acted_on:,} of {campaign.accounts:,}"),
             Text(stop_text(campaign.throttle)),
             Text(stop_text(campaign.block)),
-            Text(f"{campaign.leaked:,} of {campaign.calls:,} calls"),
+            Text(f"{campaign.leaked:,} of {campaign.calls:,}"),
         )
     return table
 
@@ -114,7 +116,7 @@ def _honest_line(honest: HonestClient) -> Text:
         f"\n    {honest.client} ",
         (f"({honest.label}) ", "dim"),
         (honest.decision.action.value, ACTION_STYLE[honest.decision.action]),
-        f", {honest.refused:,} of {honest.calls:,} calls refused: {reasons_text(honest.decision)}",
+        f", {honest.refused:,} of {honest.calls:,} calls refused\n      {reasons_text(honest.decision)}",
     )
 
 
