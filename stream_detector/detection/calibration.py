@@ -39,11 +39,16 @@ class Calibrator(Struct, array_like=True):
         self.bins[int(surprise(suspicion) * BINS_PER_DECADE)] += 1
         self.total += 1
 
-    def evidence(self, suspicion: float) -> float:
-        """-log10 of the calibrated tail probability: at most the detector's own surprise, at least 0."""
+    def evidence(self, suspicion: float, own_votes: int) -> float:
+        """-log10 of the calibrated tail probability: at most the detector's own surprise, at least 0.
+
+        Args:
+            suspicion: of the client, 0 to 1.
+            own_votes: how often this client was learned; what it said itself does not speak for it.
+        """
         own = surprise(suspicion)
-        exceeding = sum(self.bins[int(own * BINS_PER_DECADE) :])
-        if not exceeding:
+        exceeding = sum(self.bins[int(own * BINS_PER_DECADE) :]) - own_votes
+        if exceeding <= 0:
             return own
         observed = (exceeding + PRIOR * 10.0**-own) / (self.total + PRIOR)
         return max(0.0, min(own, -math.log10(observed)))

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from stream_detector.detection.features import Features
-from stream_detector.detection.windows.baseline import Baseline
+from stream_detector.detection.norms import Norms
 from stream_detector.domain.population import TemplateUse
 
 
@@ -14,10 +14,8 @@ class Context(Struct, frozen=True, gc=False):
     """Event time."""
     features: Features
     """The client's."""
-    busiest: Baseline
-    """Segment norm: log1p of the busiest five minutes of a client's hour."""
-    day_tokens: Baseline
-    """Segment norm: log1p of a client's output tokens in 24 hours."""
+    norms: Norms
+    """What is usual in the client's segment."""
     template: TemplateUse
     """Clients of known account age that share the client's commonest template, all partitions together."""
     young_rate: float

@@ -14,6 +14,7 @@ from stream_detector.detection.detectors.base import Detector
 from stream_detector.detection.features import extract
 from stream_detector.detection.fuse import Risk, fuse
 from stream_detector.detection.ladder import Step, climb
+from stream_detector.detection.norms import Norms
 from stream_detector.detection.partition import Partition
 from stream_detector.detection.policy import DetectorMode, Policy
 from stream_detector.detection.population import NOBODY, Neighbours
@@ -89,9 +90,8 @@ class Engine:
         profile.evaluated_ts = now_s
         segment = scope.partition.segment(profile)
         context = _context(profile, segment, scope, now_s)
-        vector = context.features.vector()
-        signals = self._score(profile, vector, segment, context)
-        evidence = self._weigh(signals, segment)
+        signals = self._score(profile, segment, context)
+        evidence = self._weigh(signals, segment, profile.votes)
         standing = profile.standing
         standing.risk = evidence.enforced.value
         decision = None
@@ -102,25 +102,25 @@ class Engine:
             if step is not None:
                 step = self._through_valve(client, step, scope.partition.valve, now_s)
                 decision = self._decide(client, source, profile, step, evidence)
-        self._learn(profile, segment, context, vector, signals)
+        self._learn(profile, segment, context, signals, scope.partition.everyone)
         return decision
 
-    def _score(self, profile: Profile, vector: dict[str, float], segment: Segment, context: Context) -> list[Signal]:
+    def _score(self, profile: Profile, segment: Segment, context: Context) -> list[Signal]:
         signals = [Signal(d.name, d.family, d.score(profile, context)) for d in self._detectors]
         if self._outlier:
-            signals.append(Signal(outlier.NAME, outlier.FAMILY, segment.outlier.score(vector)))
+            signals.append(Signal(outlier.NAME, outlier.FAMILY, segment.outlier.score(context.features.vector())))
         for signal in signals:
             self.readings[signal.detector, "scored" if isinstance(signal.reading, Scored) else "warming"] += 1
         return signals
 
-    def _weigh(self, signals: Sequence[Signal], segment: Segment) -> _Evidence:
+    def _weigh(self, signals: Sequence[Signal], segment: Segment, own_votes: int) -> _Evidence:
         every: list[Reason] = []
         enforced: list[Reason] = []
         for signal in signals:
             if not isinstance(signal.reading, Scored):
                 continue
             policy = self._policy.of(signal.detector)
-            weight = min(self._ceilings[signal.detector], policy.weight * segment.evidence(signal))
+            weight = min(self._ceilings[signal.detector], policy.weight * segment.evidence(signal, own_votes))
             reading = signal.reading
             reason = Reason(signal.detector, signal.family, reading.suspicion, weight, reading.evidence)
             every.append(reason)
@@ -160,14 +160,15 @@ class Engine:
         )
 
     def _learn(
-        self, profile: Profile, segment: Segment, context: Context, vector: dict[str, float], signals: list[Signal]
+        self, profile: Profile, segment: Segment, context: Context, signals: Sequence[Signal], everyone: Norms
     ) -> None:
         now_s = context.now_s
         acted_on = profile.standing.expires_at > now_s and profile.standing.action is not Action.ALLOW
         hour = int(now_s // _HOUR_S)
         if not acted_on and hour > profile.learned_hour:
             profile.learned_hour = hour
-            segment.learn(context.features, vector, signals)
+            profile.votes += 1
+            segment.learn(context.features, signals, everyone)
         if profile.standing.risk < self._policy.observe_risk and not acted_on:
             profile.rate.learn()
 
@@ -180,8 +181,7 @@ def _context(profile: Profile, segment: Segment, scope: Scope, now_s: float) -> 
     return Context(
         now_s=now_s,
         features=features,
-        busiest=segment.busiest,
-        day_tokens=segment.day_tokens,
+        norms=segment.norms.or_else(scope.partition.everyone),
         template=TemplateUse(here.members + other.members, here.young + other.young),
         young_rate=population.young_rate(),
         fresh_rate=population.fresh_rate(),

@@ -3,8 +3,8 @@
 from stream_detector.detection.context import Context
 from stream_detector.detection.features import extract
 from stream_detector.detection.hashing import hash64
+from stream_detector.detection.norms import Norms
 from stream_detector.detection.profile import Profile
-from stream_detector.detection.windows.baseline import Baseline
 from stream_detector.domain.calls import ApiCall, Params, Sketch
 from stream_detector.domain.population import TemplateUse
 
@@ -54,8 +54,7 @@ def example_context(profile: Profile, *, members: int = 0, young: int = 0) -> Co
     return Context(
         now_s=START_S + 86_400.0,
         features=extract(profile),
-        busiest=Baseline(),
-        day_tokens=Baseline(),
+        norms=Norms(),
         template=TemplateUse(members, young),
         young_rate=0.05,
         fresh_rate=0.02,

@@ -13,7 +13,10 @@ class Features(Struct, frozen=True, gc=False):
     calls: int
     """Of a lifetime."""
     day_calls: int
-    day_tokens: int
+    token_rate: float
+    """Output tokens an hour, over the last 24 clock hours or since the client was first seen."""
+    tokens_per_call: float
+    """Mean output tokens of the last 24 clock hours."""
     busiest_bucket: int
     """Calls in the busiest five minutes that the baseline has not learned."""
     gap_variation: float
@@ -40,12 +43,13 @@ class Features(Struct, frozen=True, gc=False):
     lifetime_prompts: float
 
     def vector(self) -> dict[str, float]:
-        """Each between 0 and 1, always the same names: half-space trees fix both at first sight."""
+        """Shapes without sizes, so that being big is not odd twice.
+
+        Each is between 0 and 1, always under the same names: half-space trees fix both at first sight.
+        """
         recent = max(1, self.recent_prompts)
         return {
-            "day_calls": _log_ratio(self.day_calls, 1e6),
-            "day_tokens": _log_ratio(self.day_tokens, 1e9),
-            "tokens_per_call": _log_ratio(self.day_tokens / max(1, self.day_calls), 1e5),
+            "tokens_per_call": _log_ratio(self.tokens_per_call, 1e5),
             "gap_variation": self.gap_variation / (1.0 + self.gap_variation),
             "gap_entropy": self.gap_entropy,
             "template": self.template_share,
@@ -65,6 +69,11 @@ def _log_ratio(value: float, top: float) -> float:
     return min(1.0, math.log1p(value) / math.log1p(top))
 
 
+def _observed_hours(profile: Profile) -> float:
+    """Hours that the ring of hours covers: 1 to 24."""
+    return min(24.0, max(1.0, (profile.last_ts - profile.first_ts) / 3600))
+
+
 def extract(profile: Profile) -> Features:
     """Read every window once; changes nothing."""
     rate, gaps, templates, novelty = profile.rate, profile.gaps, profile.templates, profile.novelty
@@ -75,7 +84,8 @@ def extract(profile: Profile) -> Features:
     return Features(
         calls=profile.calls,
         day_calls=rate.day_calls(),
-        day_tokens=rate.day_tokens(),
+        token_rate=rate.day_tokens() / _observed_hours(profile),
+        tokens_per_call=rate.day_tokens() / max(1, rate.day_calls()),
         busiest_bucket=rate.busiest_bucket(),
         gap_variation=gaps.variation(),
         gap_entropy=gaps.entropy(),

@@ -4,7 +4,8 @@ Rules:
 1. A detector contributes its calibrated evidence (-log10 of a tail probability), times its weight, up to its ceiling.
 2. Detectors of one family see the same thing: only the strongest of a family counts.
 3. Families are independent: their evidence adds up, each less `FREE`, because of many signals one is always a little odd.
-4. Risk is the sum in units of `CERTAIN`: 1.0 is one honest client in a million.
+4. Behaviour is drawn from what the others look at: it supports them, but is not one of the two that a block needs.
+5. Risk is the sum in units of `CERTAIN`: 1.0 is one honest client in a million.
 """
 
 from collections.abc import Sequence
@@ -40,6 +41,6 @@ def fuse(reasons: Sequence[Reason]) -> Risk:
     total = sum(strongest.values())
     return Risk(
         min(1.0, total / CERTAIN),
-        frozenset(family for family, evidence in strongest.items() if evidence >= STRONG),
+        frozenset(f for f, evidence in strongest.items() if evidence >= STRONG and f is not Family.BEHAVIOUR),
         tuple(sorted((r for r in reasons if r.weight > FREE), key=lambda r: (-r.weight, r.detector))),
     )

@@ -16,7 +16,7 @@ from stream_detector.domain.signals import Family, Reading, Scored, Warming
 
 NAME = "outlier"
 FAMILY = Family.BEHAVIOUR
-CEILING = 2.0
+CEILING = 1.5
 TREES = 6
 HEIGHT = 6
 WINDOW = 100

@@ -2,6 +2,7 @@
 
 from msgspec import Struct, field
 
+from stream_detector.detection.norms import Norms
 from stream_detector.detection.population import Population
 from stream_detector.detection.profile import Profile
 from stream_detector.detection.segment import MAX_SEGMENTS, OTHER, Segment, segment_of
@@ -12,6 +13,7 @@ class Partition(Struct, array_like=True):
     """Segments, population windows and the safety valve."""
 
     segments: dict[str, Segment] = field(default_factory=dict)
+    everyone: Norms = field(default_factory=Norms)
     population: Population = field(default_factory=Population)
     valve: Valve = field(default_factory=Valve)
 

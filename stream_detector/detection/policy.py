@@ -32,9 +32,9 @@ class DetectorPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Throttle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The first rung: a low rate."""
 
-    risk: Risk = 0.5
+    risk: Risk = 0.4
     """From this risk on."""
-    release: Risk = 0.35
+    release: Risk = 0.3
     """At expiry it is renewed unless the risk is below this (hysteresis)."""
     duration_s: DurationSeconds = 3600.0
     requests: Annotated[int, Meta(ge=1, le=1_000_000)] = 6
@@ -88,7 +88,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version: Annotated[str, Meta(min_length=1, max_length=100)] = "built-in"
     """Stands in every decision."""
     mode: Mode = Mode.ENFORCE
-    observe_risk: Risk = 0.3
+    observe_risk: Risk = 0.25
     """From this risk on a client's baseline does not learn."""
     throttle: Throttle = field(default_factory=Throttle)
     block: Block = field(default_factory=Block)

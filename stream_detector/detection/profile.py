@@ -46,6 +46,8 @@ class Profile(Struct, array_like=True):
     evaluated_ts: float = 0.0
     learned_hour: int = -1
     """Event hour in which its segment last learned from it."""
+    votes: int = 0
+    """How often its segment learned from it."""
     counted_slot: int = -1
     """Ten-minute slot in which the safety valve last counted it as active."""
     sighted: list[int] = field(default_factory=list)

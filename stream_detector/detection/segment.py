@@ -1,6 +1,5 @@
 """Segments: honest clients of one kind, whom a client is compared with."""
 
-import math
 from collections.abc import Sequence
 
 from msgspec import Struct, field
@@ -8,9 +7,9 @@ from msgspec import Struct, field
 from stream_detector.detection.calibration import Calibrator, surprise
 from stream_detector.detection.features import Features
 from stream_detector.detection.fuse import FREE
+from stream_detector.detection.norms import Norms
 from stream_detector.detection.outlier import Outlier
 from stream_detector.detection.profile import Profile
-from stream_detector.detection.windows.baseline import Baseline
 from stream_detector.domain.signals import Family, Scored, Signal
 
 MAX_SEGMENTS = 64
@@ -35,13 +34,15 @@ def segment_of(profile: Profile) -> str:
 class Segment(Struct, array_like=True):
     """What the honest clients of one kind look like: norms, one calibrator per detector, one outlier model."""
 
-    busiest: Baseline = field(default_factory=Baseline)
-    day_tokens: Baseline = field(default_factory=Baseline)
+    norms: Norms = field(default_factory=Norms)
     calibrators: dict[str, Calibrator] = field(default_factory=dict)
     outlier: Outlier = field(default_factory=Outlier)
 
-    def evidence(self, signal: Signal) -> float:
-        """Calibrated evidence of a signal, -log10 of a probability; 0 while it warms up."""
+    def evidence(self, signal: Signal, own_votes: int) -> float:
+        """Calibrated evidence of a signal, -log10 of a probability; 0 while it warms up.
+
+        `own_votes`: how often the client was learned.
+        """
         if not isinstance(signal.reading, Scored):
             return 0.0
         if (
@@ -51,9 +52,9 @@ class Segment(Struct, array_like=True):
         calibrator = self.calibrators.get(signal.detector)
         if calibrator is None:
             calibrator = self.calibrators[signal.detector] = Calibrator()
-        return calibrator.evidence(signal.reading.suspicion)
+        return calibrator.evidence(signal.reading.suspicion, own_votes)
 
-    def learn(self, features: Features, vector: dict[str, float], signals: Sequence[Signal]) -> None:
+    def learn(self, features: Features, signals: Sequence[Signal], everyone: Norms) -> None:
         """Take in one client that is not acted on; at most once per client and hour.
 
         A detector learns the score of a client that no *other* family speaks against: so it gets to know its own honest
@@ -69,6 +70,6 @@ class Segment(Struct, array_like=True):
             if isinstance(signal.reading, Scored) and total - strongest[signal.family] < UNSUSPECTED:
                 self.calibrators.setdefault(signal.detector, Calibrator()).learn(signal.reading.suspicion)
         if total < UNSUSPECTED:
-            self.busiest.learn(math.log1p(features.busiest_bucket))
-            self.day_tokens.learn(math.log1p(features.day_tokens))
-            self.outlier.learn(vector)
+            self.norms.learn(features)
+            everyone.learn(features)
+            self.outlier.learn(features.vector())

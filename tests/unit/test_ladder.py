@@ -189,16 +189,24 @@ def test_calibration_takes_evidence_away_where_honest_clients_score_high() -> No
     calibrator = Calibrator()
     for _ in range(1000):
         calibrator.learn(0.99)
-    assert calibrator.evidence(0.99) < 0.1
-    assert calibrator.evidence(0.99999) == pytest.approx(surprise(0.99999))
+    assert calibrator.evidence(0.99, 0) < 0.1
+    assert calibrator.evidence(0.99999, 0) == pytest.approx(surprise(0.99999))
 
 
 def test_calibration_adds_no_evidence() -> None:
     calibrator = Calibrator()
     for _ in range(5000):
         calibrator.learn(0.1)
-    assert calibrator.evidence(0.9) == pytest.approx(1.0)
-    assert Calibrator().evidence(0.9) == pytest.approx(1.0)
+    assert calibrator.evidence(0.9, 0) == pytest.approx(1.0)
+    assert Calibrator().evidence(0.9, 0) == pytest.approx(1.0)
+
+
+def test_what_a_client_said_itself_does_not_speak_for_it() -> None:
+    calibrator = Calibrator()
+    for _ in range(100):
+        calibrator.learn(0.999)
+    assert calibrator.evidence(0.999, 100) == pytest.approx(3.0)
+    assert calibrator.evidence(0.999, 50) < 1.0
 
 
 def test_calibration_forgets() -> None:

@@ -13,7 +13,7 @@ from stream_detector.domain.signals import Family, Reading, Scored, Warming
 
 
 class ColdStart(Struct, frozen=True):
-    """Both at once: a fresh account, and output tokens of a day far above the segment's norm.
+    """Both at once: a fresh account, and output tokens far above the segment's norm.
 
     Under the null the two are independent, so that their probabilities multiply: the share of fresh accounts in the
     population, and the tail of the segment's volumes. Honest accounts grow into their volume.
@@ -21,14 +21,14 @@ class ColdStart(Struct, frozen=True):
     Misses: accounts that are warmed up, bought or taken over; gateways that do not send `client_created_ts`. A customer who
     migrates with all its load looks the same on the first day: volume is one family, and never acts alone.
 
-    Parameters: `min_calls` of the account; `min_segment` norms learned; `half` deviations.
+    Parameters: `min_calls` of the account; `min_norm` clients' hours learned; `half` deviations.
 
     Reference: a government advisory of 2026 on model extraction ("new subscriptions at maximum use at once").
 
     >>> from stream_detector.detection.examples import example_context, example_profile
     >>> profile = example_profile(calls=100, gap_s=1.0)
     >>> ColdStart().score(profile, example_context(profile))
-    Warming(seen=0.0, needed=50.0)
+    Warming(seen=0.0, needed=20.0)
     """
 
     name: ClassVar[str] = "cold_start"
@@ -36,18 +36,18 @@ class ColdStart(Struct, frozen=True):
     ceiling: ClassVar[float] = 2.5
 
     min_calls: int = 50
-    min_segment: int = 50
+    min_norm: int = 20
     half: float = 1.2
 
     def score(self, profile: Profile, context: Context) -> Reading:
         """See the class."""
-        norm = context.day_tokens
-        if norm.seen < self.min_segment or profile.created_ts < 0:
-            return Warming(float(min(norm.seen, self.min_segment - 1)), float(self.min_segment))
+        norm = context.norms.token_rate
+        if norm.seen < self.min_norm or profile.created_ts < 0:
+            return Warming(float(min(norm.seen, self.min_norm - 1)), float(self.min_norm))
         if profile.calls < self.min_calls:
             return Warming(float(profile.calls), float(self.min_calls))
         age_s = profile.last_ts - profile.created_ts
-        deviations = (math.log1p(context.features.day_tokens) - norm.mean.get()) / math.sqrt(norm.variance() + 0.25)
+        deviations = (math.log1p(context.features.token_rate) - norm.mean.get()) / math.sqrt(norm.variance() + 0.25)
         evidence = {"account_age_h": age_s / 3600, "segment_deviations": deviations, "fresh_rate": context.fresh_rate}
         if age_s > FRESH_S:
             return Scored(0.0, evidence)

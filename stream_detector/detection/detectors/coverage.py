@@ -32,7 +32,7 @@ class Coverage(Struct, frozen=True):
 
     name: ClassVar[str] = "coverage"
     family: ClassVar[Family] = Family.CONTENT
-    ceiling: ClassVar[float] = 3.0
+    ceiling: ClassVar[float] = 2.8
 
     min_prompts: int = 64
     half: float = 150.0

@@ -32,7 +32,7 @@ class SharedTemplate(Struct, frozen=True):
 
     name: ClassVar[str] = "shared_template"
     family: ClassVar[Family] = Family.COORDINATION
-    ceiling: ClassVar[float] = 3.0
+    ceiling: ClassVar[float] = 2.8
 
     min_members: int = 4
     min_share: float = 0.5

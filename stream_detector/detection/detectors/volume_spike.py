@@ -34,14 +34,14 @@ class VolumeSpike(Struct, frozen=True):
     ceiling: ClassVar[float] = 2.5
 
     min_buckets: int = 12
-    min_segment: int = 50
+    min_norm: int = 20
     half: float = 2.0
 
     def score(self, profile: Profile, context: Context) -> Reading:
         """Own past first, else the segment's norm, else `Warming`."""
         own = profile.rate.baseline
-        norm: Baseline = own if own.seen >= self.min_buckets else context.busiest
-        if norm is not own and norm.seen < self.min_segment:
+        norm: Baseline = own if own.seen >= self.min_buckets else context.norms.busiest
+        if norm is not own and norm.seen < self.min_norm:
             return Warming(float(own.seen), float(self.min_buckets))
         busiest = context.features.busiest_bucket
         expected: float = norm.mean.get()
