@@ -133,8 +133,9 @@ class _Demo:
         verdicts = self._watch.verdicts() if self._watch else {}
         worst_behind_s = self._gateway.worst_behind_s if self._gateway else 0.0
         print_summary(self._console, outcome, verdicts, worst_behind_s, is_complete=self._is_complete)
-        Path(self._options.report).write_text(report.render(self.ledger, outcome, self._subtitle()), encoding="utf-8")
-        print_going_on(self._console, self._options.report)
+        path = Path(self._options.report).resolve()
+        path.write_text(report.render(self.ledger, outcome, self._subtitle()), encoding="utf-8")
+        print_going_on(self._console, path)
 
     def _subtitle(self) -> str:
         ending = "" if self._is_complete else "; ended early"
@@ -146,9 +147,13 @@ class _Demo:
 
 def _check_writable(path: str) -> None:
     """Raise `ConfigError` now instead of after the run."""
+    report_path = Path(path)
+    is_new = not report_path.exists()
     try:
-        with Path(path).open("a"):
+        with report_path.open("a"):
             pass
     except OSError as error:
         message = f"--report: {path!r} cannot be written: {error.strerror}; name a file in a folder that exists"
         raise ConfigError(message) from error
+    if is_new:
+        report_path.unlink()

@@ -1,5 +1,7 @@
 """The result of a demo run in words, for the terminal."""
 
+from pathlib import Path
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -48,9 +50,9 @@ def print_summary(
         console.print(behind_text(worst_behind_s))
 
 
-def print_going_on(console: Console, report: str) -> None:
-    """Print what to do next; `report` is the path of the report just written."""
-    console.print(Text(f"\nReport: {report}\n\n{_GO_ON}"), highlight=False)
+def print_going_on(console: Console, report: Path) -> None:
+    """Print where the report is, and what to do next."""
+    console.print(Text(f"\nReport: {report}\n\n{_GO_ON}"), soft_wrap=True)
 
 
 def delivery_text(outcome: Outcome, *, is_complete: bool) -> Text:

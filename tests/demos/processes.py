@@ -50,6 +50,13 @@ class Command:
         self._until(lambda: re.search(pattern, self.output) is not None or self.process.poll() is not None)
         assert re.search(pattern, self.output), self.output
 
+    def child(self, name: str) -> int:
+        """Process id of the child that runs `stream-detector NAME`, once it runs."""
+        self._until(lambda: self._running(name) is not None)
+        pid = self._running(name)
+        assert pid is not None, self.output
+        return pid
+
     def left_behind(self) -> list[int]:
         """Processes of the session that are still there, shortly after the command has ended."""
         self._until(lambda: not self._session())
@@ -72,6 +79,12 @@ class Command:
         listed = subprocess.run(["ps", "-axo", "pid=,stat="], capture_output=True, text=True, check=True).stdout
         alive = [int(pid) for pid, state in map(str.split, listed.splitlines()) if not state.startswith("Z")]
         return [pid for pid in alive if _session_of(pid) == self.process.pid]
+
+    def _running(self, name: str) -> int | None:
+        listed = subprocess.run(["ps", "-axo", "pid=,args="], capture_output=True, text=True, check=True).stdout
+        commands = (line.strip().split(None, 1) for line in listed.splitlines())
+        found = (int(pid) for pid, *command in commands if "".join(command).endswith(f"-m stream_detector {name}"))
+        return next((pid for pid in found if _session_of(pid) == self.process.pid), None)
 
     def _until(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _DEADLINE_S

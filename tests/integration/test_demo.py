@@ -1,5 +1,6 @@
 """The demo and `up` as their users start them: real servers, a real worker, a real hook."""
 
+import os
 import re
 import signal
 import subprocess
@@ -42,6 +43,26 @@ def test_a_demo_that_is_interrupted_sums_up_what_it_saw(number: signal.Signals, 
     assert re.search(r"[1-9][\d,]* calls made", demo.output)
     assert "ended early" in (tmp_path / "demo-report.html").read_text(encoding="utf-8")
     assert [path.name for path in tmp_path.iterdir()] == ["demo-report.html"]
+
+
+def test_a_worker_that_dies_ends_the_demo_with_a_summary_and_the_reason(tmp_path: Path) -> None:
+    with Command("demo", "--seconds", "60", directory=tmp_path) as demo:
+        demo.wait_for(r"\[ *\d+%\] event time \d\d:\d\d, [1-9]")
+        os.kill(demo.child("worker"), signal.SIGKILL)
+        assert demo.wait() == 2, demo.output
+        assert demo.left_behind() == []
+    assert re.search(r"[1-9][\d,]* calls made", demo.output)
+    assert "stream-detector: worker was ended by SIGKILL" in demo.output
+
+
+def test_a_demo_that_is_interrupted_before_the_first_call_leaves_no_report(tmp_path: Path) -> None:
+    with Command("demo", directory=tmp_path) as demo:
+        demo.wait_for("Starting broker")
+        demo.child("hook")
+        demo.process.send_signal(signal.SIGINT)
+        assert demo.wait() == 130, demo.output
+        assert demo.left_behind() == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_report_that_cannot_be_written_is_said_before_anything_starts(tmp_path: Path) -> None:
