@@ -2,7 +2,8 @@
 
 Fitted to ServeGen (alibaba/ServeGen, Apache-2.0; 271 clients, 14 days in windows of 10 minutes): the gaps inside a window
 follow a Gamma (79 %) or Weibull distribution whose coefficient of variation has, over clients, the median 2.4 and quartiles
-1.3 and 6.1; clients work in spells (median 80 minutes) and are active in 0.2 to 100 % of all windows.
+1.3 and 6.1; clients work in spells (median 80 minutes) and are active in 0.2 to 100 % of all windows; the logarithm of a
+client's daily total has a standard deviation of 0.6 to 1.2.
 """
 
 import math
@@ -18,6 +19,9 @@ HOUR_S = 3600.0
 DAY_S = 86_400.0
 _THURSDAY = 4  # 1 January 1970
 _SATURDAY = 5
+_PEAK_H = 15
+_ANSWER_SPREAD = math.log(2.4) / 1.645
+"""Standard deviation of the logarithm of answer lengths within a client (ServeGen: 95th percentile 2.4 times the median)."""
 
 
 class Span(Struct, frozen=True):
@@ -45,6 +49,8 @@ class Bursts(Struct, frozen=True, kw_only=True):
     """Share of the time spent in spells of work, 0 to 1."""
     spell_s: float = 4800.0
     """Mean length of a spell."""
+    day_spread: float = 0.0
+    """Standard deviation of the logarithm of a day's rate."""
     day_swing: float = 0.0
     """0 for none; 1 for a rate that swings between 0 and twice the mean over the day."""
     weekend: float = 1.0
@@ -100,11 +106,10 @@ def pooled(rng: Random, span: Span, pool: Pool) -> Iterator[float]:
     cycle_s = pool.answer_s + pool.pause_s
     due = [span.start_s + cycle_s * rng.random() for _ in range(pool.workers)]
     heapify(due)
-    spread = 0.35  # of the log of answer times: a plain choice
     while due[0] < span.end_s:
         now_s = due[0]
         yield now_s
-        answer_s = pool.answer_s * math.exp(rng.gauss(-spread * spread / 2, spread))
+        answer_s = pool.answer_s * math.exp(rng.gauss(-(_ANSWER_SPREAD**2) / 2, _ANSWER_SPREAD))
         heapreplace(due, now_s + answer_s + pool.pause_s * (1 + pool.jitter * (2 * rng.random() - 1)))
 
 
@@ -146,49 +151,64 @@ def _add_session(rng: Random, midnight_s: float, habit: Sessions, coming: list[f
 
 def bursts(rng: Random, span: Span, load: Bursts) -> Iterator[float]:
     """Times of a program: gaps with mean 1 are drawn in operational time, which runs as fast as the rate is high."""
-    draw_gap = _gaps_of(rng, load)
-    rate_per_s = load.calls_per_day / DAY_S / load.active_share
-    spells = _Spells(rng, span.start_s, load)
+    draw_gap = gaps_of(rng, load.gaps, load.gap_cv)
+    rates = _Rates(rng, span.start_s, load)
     now_s, need = span.start_s, draw_gap() * rng.random()
     while now_s < span.end_s:
-        spells.advance(now_s)
-        rate = rate_per_s * _swing(load, now_s) if spells.active else 0.0
-        until_s = min(spells.until_s, (math.floor(now_s / HOUR_S) + 1) * HOUR_S)
+        rate, until_s = rates.at(now_s), rates.until_s
         while rate > 0 and need <= rate * (until_s - now_s):
             now_s += need / rate
             if now_s >= span.end_s:
                 return
             yield now_s
             need = draw_gap()
-        need -= rate * (until_s - now_s)
-        now_s = until_s
+        need = max(0.0, need - rate * (until_s - now_s))
+        now_s = max(now_s, until_s)  # rounding may have carried it past
 
 
-class _Spells:
-    """Work and rest in turn, both of exponential length."""
+class _Rates:
+    """The rate of a program, constant for at most an hour: spells of work and rest, days, hours, weekends."""
 
     def __init__(self, rng: Random, start_s: float, load: Bursts) -> None:
         self._rng = rng
-        self._work_s = load.spell_s
-        self._rest_s = load.spell_s * (1 - load.active_share) / load.active_share
-        self.active = rng.random() < load.active_share
-        self.until_s = math.inf if self._rest_s == 0 else start_s + self._length()
+        self._load = load
+        self._working = rng.random() < load.active_share
+        self._spell_end_s = start_s if load.active_share < 1 else math.inf
+        self._day = -1
+        self._day_rate = 0.0
+        self.until_s = start_s
+        if load.active_share < 1:
+            self._spell_end_s += self._spell_length_s()
 
-    def advance(self, now_s: float) -> None:
-        while now_s >= self.until_s:
-            self.active = not self.active
-            self.until_s += self._length()
+    def at(self, now_s: float) -> float:
+        """Calls per second from `now_s` to `until_s`; asked in time order."""
+        while now_s >= self._spell_end_s:
+            self._working = not self._working
+            self._spell_end_s += self._spell_length_s()
+        self.until_s = min(self._spell_end_s, (math.floor(now_s / HOUR_S) + 1) * HOUR_S)
+        if not self._working:
+            return 0.0
+        load = self._load
+        local_s = now_s + load.utc_offset_h * HOUR_S
+        day, in_day_s = divmod(local_s, DAY_S)
+        if day != self._day:
+            self._day, spread = int(day), load.day_spread
+            self._day_rate = load.calls_per_day / load.active_share / DAY_S
+            self._day_rate *= math.exp(self._rng.gauss(-spread * spread / 2, spread))
+            self._day_rate *= load.weekend if is_weekend(self._day) else 1.0
+        return self._day_rate * (1 + load.day_swing * math.cos((in_day_s / HOUR_S - _PEAK_H) / 24 * math.tau))
 
-    def _length(self) -> float:
-        return self._rng.expovariate(1.0) * (self._work_s if self.active else self._rest_s)
+    def _spell_length_s(self) -> float:
+        load = self._load
+        rest_s = load.spell_s * (1 - load.active_share) / load.active_share
+        return self._rng.expovariate(1.0) * (load.spell_s if self._working else rest_s)
 
 
-def _gaps_of(rng: Random, load: Bursts) -> Callable[[], float]:
-    """Gaps with mean 1."""
-    if load.gaps is Gaps.GAMMA:
-        variance = load.gap_cv * load.gap_cv
-        return lambda: rng.gammavariate(1 / variance, variance)
-    shape = weibull_shape(load.gap_cv)
+def gaps_of(rng: Random, gaps: Gaps, cv: float) -> Callable[[], float]:
+    """Draws gaps with mean 1 and this coefficient of variation."""
+    if gaps is Gaps.GAMMA:
+        return lambda: rng.gammavariate(1 / (cv * cv), cv * cv)
+    shape = weibull_shape(cv)
     scale = 1 / math.gamma(1 + 1 / shape)
     return lambda: rng.weibullvariate(scale, shape)
 
@@ -196,12 +216,6 @@ def _gaps_of(rng: Random, load: Bursts) -> Callable[[], float]:
 def is_weekend(day: int) -> bool:
     """Whether `day`, counted from 1970, is a Saturday or Sunday."""
     return (day + _THURSDAY - 1) % 7 >= _SATURDAY
-
-
-def _swing(load: Bursts, now_s: float) -> float:
-    local_s = now_s + load.utc_offset_h * HOUR_S
-    swing = 1 + load.day_swing * math.cos((local_s % DAY_S / DAY_S - 15 / 24) * math.tau)  # peak at 15 h
-    return swing * (load.weekend if is_weekend(int(local_s // DAY_S)) else 1.0)
 
 
 def _poisson(rng: Random, mean: float) -> int:

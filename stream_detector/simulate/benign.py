@@ -12,9 +12,9 @@ from random import Random
 from msgspec import Struct
 
 from stream_detector.simulate import prompts
-from stream_detector.simulate.arrivals import Bursts, Gaps, Nightly, Sessions, Span, bursts, nightly, pool_for, sessions
+from stream_detector.simulate.arrivals import Bursts, Gaps, Nightly, Pool, Sessions, Span, bursts, nightly, sessions
 from stream_detector.simulate.client import Stream
-from stream_detector.simulate.network import BROWSERS, LIBRARIES, Country, Person, Servers, server_address
+from stream_detector.simulate.network import BROWSERS, LIBRARIES, Country, Person, Servers, home_address
 from stream_detector.simulate.outcome import Request
 
 CV_MEDIAN, CV_SPREAD = 2.43, 1.05
@@ -80,7 +80,7 @@ def _person(seat: Seat, sessions_per_day: float, office: str | None = None) -> S
 def team_key(seat: Seat) -> tuple[Stream, ...]:
     """Colleagues who share one key, from the office and from home: 10 to 40 addresses."""
     rng = seat.rng
-    office = server_address(rng)
+    office = home_address(rng, seat.place)
     people = rng.randint(9, 39)
     return tuple(_person(seat, rng.uniform(0.3, 2.0), rng.choice((None, office))) for _ in range(people))
 
@@ -121,7 +121,7 @@ def nightly_evaluation(seat: Seat) -> tuple[Stream, ...]:
     """A job that asks the same questions again every night."""
     rng = seat.rng
     size = min(_LARGEST_EVALUATION, max(5, int(seat.calls_per_day)))
-    pool = pool_for(calls_per_day=size * 24 / rng.uniform(0.2, 4.0), answer_s=3.0, jitter=0.05)
+    pool = Pool(workers=rng.choice((1, 2, 4, 8, 16)), answer_s=rng.uniform(1.0, 6.0))
     job = Nightly(calls=size, pool=pool, hour=rng.choice((0, 1, 2, 2, 3, 4)), utc_offset_h=seat.place.utc_offset_h)
     requests = prompts.evaluation(rng, prompts.style(rng), size)
     return (Stream(nightly(rng, seat.span, job), requests, Servers(rng, rng.randint(1, 3), rng.choice(LIBRARIES))),)
@@ -137,6 +137,7 @@ def _program(
         gaps=Gaps.GAMMA if rng.random() < 0.79 else Gaps.WEIBULL,  # noqa: PLR2004  ServeGen
         active_share=_active_share(rng.random()),
         spell_s=4800.0 * math.exp(rng.gauss(0.0, 1.0)),
+        day_spread=rng.uniform(0.2, 1.4),
         day_swing=day_swing,
         weekend=weekend,
         utc_offset_h=seat.place.utc_offset_h,

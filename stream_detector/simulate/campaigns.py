@@ -82,6 +82,8 @@ class _Member(Struct, frozen=True, kw_only=True):
     rng: Random
     secret: str
     """Equal for all accounts of the campaign: seed of what they share."""
+    asked: set[str]
+    """Shared as well: questions that one of the accounts has taken from the list."""
     place: Country
 
 
@@ -102,10 +104,11 @@ class _Part(Struct, frozen=True, kw_only=True):
 def campaign_clients(seed: int, campaign: Campaign, span: Span) -> Iterator[Client]:
     """The accounts of a campaign."""
     span = Span(min(span.start_s + campaign.start_after_s, span.end_s), span.end_s)
+    asked: set[str] = set()
     for index in range(campaign.accounts):
         name = f"{seed}/{campaign.id}/{index}"
         rng = Random(name)
-        member = _Member(index=index, rng=rng, secret=f"{seed}/{campaign.id}", place=country(rng))
+        member = _Member(index=index, rng=rng, secret=f"{seed}/{campaign.id}", asked=asked, place=country(rng))
         part = FAMILIES[campaign.family](campaign, member)
         created_ts = max(0.0, span.start_s - part.opened_before_s * rng.random())
         papers = identity(rng, name, "pro", member.place, created_ts)
@@ -163,15 +166,9 @@ def bare_questions(campaign: Campaign, member: _Member) -> _Part:
     """
     own = prompts.Style(model="large-3", answer_tokens=1500.0)
 
-    def requests() -> Iterator[Request]:
-        grammar = english()
-        subjects = list(grammar.groups["exam"])
-        for number in count(member.index, campaign.accounts):
-            question = Random(f"{member.secret}/{number}")
-            yield own.ask(member.rng, grammar.line(question, question.choice(subjects)))
-
+    requests = (own.ask(member.rng, question) for question in _questions(campaign, member))
     return _Part(
-        requests=_each_once(requests()),
+        requests=requests,
         origins=Servers(member.rng, 1, "python-requests/2.31.0"),
         answer_s=17.0,
         failures=Failures(overloaded=0.01, first_retry_s=60.0, growth=1.0, retries=1000),
@@ -216,17 +213,11 @@ def template_pool(campaign: Campaign, member: _Member) -> _Part:
     own = prompts.Style(model="large-3", params=Params(temperature=0.7, max_tokens=2048), answer_tokens=900.0)
     start = header("pool", "lecture")
 
-    def requests() -> Iterator[Request]:
-        grammar = english()
-        subjects = list(grammar.groups["exam"])
-        for number in count(member.index, campaign.accounts):
-            topic = Random(f"{member.secret}/{number}")
-            yield own.ask(member.rng, start + grammar.line(topic, topic.choice(subjects)))
-
+    requests = (own.ask(member.rng, start + question) for question in _questions(campaign, member))
     agent = f"OpenAI/Python 1.{member.rng.choice((52, 52, 52, 55))}.0"
     cards = max(1, campaign.accounts // 4)
     return _Part(
-        requests=requests(),
+        requests=requests,
         origins=Residential(member.rng, agent, sticky_s=member.rng.uniform(300, 1800)),
         answer_s=10.0,
         failures=Failures(overloaded=0.005),
@@ -235,12 +226,16 @@ def template_pool(campaign: Campaign, member: _Member) -> _Part:
     )
 
 
-def _each_once(requests: Iterator[Request]) -> Iterator[Request]:
-    asked: set[str] = set()
-    for request in requests:
-        if request.text not in asked:
-            asked.add(request.text)
-            yield request
+def _questions(campaign: Campaign, member: _Member) -> Iterator[str]:
+    """The member's part of the campaign's list: by index, and none that another one has asked."""
+    grammar = english()
+    subjects = list(grammar.groups["exam"])
+    for number in count(member.index, campaign.accounts):
+        rng = Random(f"{member.secret}/{number}")
+        question = grammar.line(rng, rng.choice(subjects))
+        if question not in member.asked:
+            member.asked.add(question)
+            yield question
 
 
 FAMILIES: Mapping[Family, Callable[[Campaign, _Member], _Part]] = {

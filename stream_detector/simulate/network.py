@@ -102,7 +102,7 @@ def country(rng: Random) -> Country:
 
 def fingerprint(agent: str) -> str:
     """A JA4-shaped TLS fingerprint: equal for equal software, as in practice."""
-    family = agent.rpartition(" Chrome/")[2] or agent.rpartition(".")[0]
+    family = agent.partition(" Chrome/")[2] or agent.rpartition(".")[0]
     digest = blake2b(family.encode(), digest_size=12).hexdigest()
     return f"t13d1516h2_{digest[:12]}_{digest[12:]}"
 
