@@ -83,16 +83,21 @@ def _client(url: str, connect_timeout_s: float) -> Redis | RedisCluster:
     }
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
-    is_cluster = query.pop("cluster", "false") == "true"
-    plain_url = urlunsplit(parts._replace(query=urlencode(query)))
+    kinds: dict[str, type[Redis | RedisCluster]] = {"false": Redis, "true": RedisCluster}
     try:
-        return RedisCluster.from_url(plain_url, **options) if is_cluster else Redis.from_url(plain_url, **options)
-    except (ValueError, RedisError) as error:
+        kind = kinds[query.pop("cluster", "false")]
+        client = kind.from_url(urlunsplit(parts._replace(query=urlencode(query))), **options)
+        if isinstance(client, Redis):
+            # Does not connect, but refuses options that do not exist. A cluster client has done so by now.
+            client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+    except (KeyError, ValueError, TypeError, RedisError) as error:
         # Neither the URL nor the error: both may hold a part of the password.
         message = (
-            "redis: not a Redis URL; write redis://USER:PASSWORD@HOST:PORT/DATABASE, user and password percent-encoded"
+            "redis: not a Redis URL; write redis://USER:PASSWORD@HOST:PORT/DATABASE, user and password "
+            "percent-encoded, and ?cluster=true for a Redis Cluster"
         )
         raise ConfigError(message) from error
+    return client
 
 
 def _address(url: str) -> str:
