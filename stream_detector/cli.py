@@ -193,6 +193,39 @@ def replay(
     _err.print(tally.summary(), markup=False, highlight=False)
 
 
+@app.command()
+def simulate(
+    calls: Annotated[
+        Path, typer.Argument(metavar="CALLS", help="Where to write the calls, one JSON line each; .gz packs them.")
+    ],
+    labels: Annotated[Path, typer.Option("--labels", help="Where to write who is who (JSON).")],
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other traffic.")] = 1,
+    hours: Annotated[float, typer.Option(min=0.01, max=24 * 366, help="Event time.")] = 24.0,
+    clients: Annotated[int, typer.Option(min=0, max=1_000_000, help="Honest ones.")] = 200,
+    scale: Annotated[float, typer.Option(min=0.001, max=1000, help="Factor on the calls of all honest clients.")] = 1.0,
+    prompts: Annotated[
+        bool, typer.Option("--prompts", help="Write the prompts' text instead of their sketches.")
+    ] = False,
+) -> None:
+    """Write simulated traffic: honest clients and campaigns, on event time, with labels."""
+    from stream_detector.simulate.files import write_files  # noqa: PLC0415 - rarely needed
+    from stream_detector.simulate.scenario import Scenario, prompt_text  # noqa: PLC0415
+
+    scenario = Scenario(seed=seed, duration_s=hours * 3600, clients=clients, scale=scale)
+    with _progress() as progress:
+        task = progress.add_task("simulate", total=1.0)
+
+        def show(count: int, share: float) -> None:
+            progress.update(task, completed=share, description=f"{count:,} calls")
+
+        try:
+            count = write_files(scenario, calls, labels, show, content_of=prompt_text if prompts else None)
+        except OSError as error:
+            message = f"{error.filename!r} cannot be written: {error.strerror}; name a file in a folder that exists"
+            raise ConfigError(message) from error
+    _err.print(f"{count:,} calls in {calls}, labels in {labels}", markup=False, highlight=False)
+
+
 @contextmanager
 def _output(path: str) -> Iterator[BinaryIO]:
     """A file to write, or standard output for `-`."""

@@ -9,7 +9,7 @@ from msgspec import Struct
 from stream_detector.demo.ledger import Truth
 from stream_detector.domain.calls import ApiCall
 from stream_detector.simulate import outcome
-from stream_detector.simulate.campaigns import PUBLISHED
+from stream_detector.simulate.campaigns import PUBLISHED, Family
 from stream_detector.simulate.scenario import Scenario, labels, traffic
 
 SPEED = 360.0
@@ -19,9 +19,18 @@ _START_S = 1_767_603_600.0
 _HONEST_CLIENTS = 200
 _HONEST_SCALE = 0.5
 """With the campaigns a few hundred calls a second of wall time, and bursts that a laptop catches up with."""
-_FIRST_CAMPAIGN = 0.15
-_LAST_CAMPAIGN = 0.45
+_FIRST_CAMPAIGN = 0.1
+_LAST_CAMPAIGN = 0.4
 """Campaigns start in between, as shares of the whole time: late enough that there is a normal to compare with."""
+_POOL_CALLS_PER_ACCOUNT_DAY = 300
+"""Twice the simulator's own rate: still quiet accounts, but in six hours each has something to say."""
+_CAMPAIGNS = tuple(
+    msgspec.structs.replace(campaign, calls_per_account_day=_POOL_CALLS_PER_ACCOUNT_DAY)
+    if campaign.family is Family.TEMPLATE_POOL
+    else campaign
+    for campaign in reversed(PUBLISHED)
+)
+"""In the order in which they start: the quietest first."""
 
 
 class Traffic(Struct, frozen=True):
@@ -34,10 +43,10 @@ class Traffic(Struct, frozen=True):
     def of(cls, seconds: float, seed: int) -> Self:
         """The demo's traffic for so many seconds of wall time."""
         duration_s = seconds * SPEED
-        step = (_LAST_CAMPAIGN - _FIRST_CAMPAIGN) / max(1, len(PUBLISHED) - 1)
+        step = (_LAST_CAMPAIGN - _FIRST_CAMPAIGN) / max(1, len(_CAMPAIGNS) - 1)
         campaigns = tuple(
             msgspec.structs.replace(campaign, start_after_s=(_FIRST_CAMPAIGN + number * step) * duration_s)
-            for number, campaign in enumerate(PUBLISHED)
+            for number, campaign in enumerate(_CAMPAIGNS)
         )
         scenario = Scenario(
             seed=seed,

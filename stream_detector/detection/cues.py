@@ -13,13 +13,12 @@ from itertools import product
 import msgspec
 import numpy as np
 
-from stream_detector.detection.words import Hashes, WordHasher
+from stream_detector.detection.words import Hashes, WordHasher, pairs_of
 from stream_detector.domain.errors import ConfigError
 
 _ALTERNATIVES = re.compile(r"\(([^()]*)\)")
 _MAX_EXPANSIONS = 1024
 _BUCKET_SHIFT = np.uint64(48)
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Cue(IntFlag):
@@ -97,17 +96,16 @@ class CueFinder:
             if len(words) < 2:  # noqa: PLR2004  a pair is two
                 message = f"cues: {phrase.text!r} is one word; a phrase has at least two"
                 raise ConfigError(message)
-            pairs = _pairs(words[:2])
+            pairs = pairs_of(words[:2])
             self._bitmap[pairs >> _BUCKET_SHIFT] = True
             phrases_of_pair = self._phrases.setdefault(int(pairs[0]), _Continuations())
             rest = tuple(words[2:].tolist())
             phrases_of_pair.cues[rest] = phrases_of_pair.cues.get(rest, 0) | int(phrase.cue)
             phrases_of_pair.lengths.add(len(rest))
 
-    def find(self, words: Hashes) -> int:
-        """All cues of a text as a bit set, given its hashed words."""
+    def find(self, words: Hashes, pairs: Hashes) -> int:
+        """All cues of a text as a bit set, given its hashed words and their `pairs_of`."""
         found = 0
-        pairs = _pairs(words)
         for start in self._bitmap.take(pairs >> _BUCKET_SHIFT).nonzero()[0].tolist():
             known = self._phrases.get(int(pairs[start]))
             if known is None:
@@ -116,7 +114,3 @@ class CueFinder:
                 rest = tuple(words[start + 2 : start + 2 + length].tolist())
                 found |= known.cues.get(rest, 0)
         return found
-
-
-def _pairs(words: Hashes) -> Hashes:
-    return words[:-1] * _SPREAD + words[1:]

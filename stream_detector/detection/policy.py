@@ -37,9 +37,10 @@ class Throttle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     release: Risk = 0.3
     """At expiry it is renewed unless the risk is below this (hysteresis)."""
     duration_s: DurationSeconds = 3600.0
-    requests: Annotated[int, Meta(ge=1, le=1_000_000)] = 6
-    window_s: Annotated[float, Meta(ge=1, le=86_400)] = 60.0
-    burst: Annotated[int, Meta(ge=1, le=1_000_000)] = 3
+    requests: Annotated[int, Meta(ge=1, le=1_000_000)] = 30
+    """Per window: enough for a person, useless for copying a model."""
+    window_s: Annotated[float, Meta(ge=1, le=86_400)] = 3600.0
+    burst: Annotated[int, Meta(ge=1, le=1_000_000)] = 5
 
     def limit(self) -> Limit:
         """As the decision carries it."""

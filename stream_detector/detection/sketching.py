@@ -9,13 +9,12 @@ Farach-Colton, ICALP 2002.
 """
 
 import hashlib
-from typing import TypeVar
+import math
 
 import numpy as np
-import numpy.typing as npt
 
 from stream_detector.detection.cues import BUILT_IN, CueFinder, Phrase
-from stream_detector.detection.words import Hashes, WordHasher, mix
+from stream_detector.detection.words import Hashes, WordHasher, pairs_of
 from stream_detector.domain.calls import VECTOR_DIMENSIONS, Sketch
 from stream_detector.domain.errors import ConfigError
 
@@ -23,10 +22,10 @@ HEAD_WORDS = 8
 SHINGLES = 8
 _HASH_BITS = 53
 _INT8_MAX = 127
+_SHINGLE_WORDS = 3
+_HALF = np.uint64(32)
 _VECTOR_SHIFT = np.uint64(64 - (2 * VECTOR_DIMENSIONS - 1).bit_length())
-_SECOND = np.uint64(0x9E3779B97F4A7C15)
 _THIRD = np.uint64(0xC2B2AE3D27D4EB4F)
-_Integer = TypeVar("_Integer", np.uint32, np.uint64)
 
 
 class Sketcher:
@@ -47,19 +46,20 @@ class Sketcher:
         """
         cut = self._hasher.cut(text)
         words = cut.words
-        units = words if len(words) else cut.symbols
+        pairs = pairs_of(words)
+        units = words if len(words) else cut.tokens
         distinct = _distinct(units)
         return Sketch(
-            head=self._hash53(units[:HEAD_WORDS].astype("<u8").tobytes()),
+            head=self._hash53(_bytes_of(units[:HEAD_WORDS])),
             digest=self._hash53(text.encode("utf-8", "surrogatepass")),
             simhash=_simhash(distinct),
-            shingles=_shingles(words),
-            vector=_vector(np.concatenate((words, cut.symbols))),
+            shingles=_shingles(words, pairs),
+            vector=_vector(cut.tokens),
             chars=len(text),
             words=len(words),
             distinct_ratio=len(distinct) / len(words) if len(words) else 0.0,
             symbol_ratio=cut.symbol_ratio,
-            cues=self._cues.find(words),
+            cues=self._cues.find(words, pairs),
         )
 
     def _hash53(self, data: bytes) -> int:
@@ -67,7 +67,7 @@ class Sketcher:
         return int.from_bytes(digest, "little") >> (64 - _HASH_BITS)
 
 
-def _distinct(hashes: npt.NDArray[_Integer]) -> npt.NDArray[_Integer]:
+def _distinct(hashes: Hashes) -> Hashes:
     """In ascending order: `np.unique` without its overhead of 20 us."""
     ordered = hashes.copy()
     ordered.sort()
@@ -77,27 +77,38 @@ def _distinct(hashes: npt.NDArray[_Integer]) -> npt.NDArray[_Integer]:
     return ordered[new]
 
 
+def _bytes_of(hashes: Hashes) -> bytes:
+    data: bytes = hashes.astype("<u8", copy=False).tobytes()
+    return data
+
+
 def _simhash(distinct: Hashes) -> bytes:
     """Bit i is what most distinct words have there; repeated words count once, or "the" would decide."""
-    bits = np.unpackbits(distinct.astype("<u8").view(np.uint8)).reshape(-1, 64)
+    bits = np.unpackbits(distinct.astype("<u8", copy=False).view(np.uint8)).reshape(-1, 64)
     counts = np.add.reduce(bits, axis=0, dtype=np.int32)
     majority: bytes = np.packbits(counts > len(distinct) // 2).tobytes()
     return majority
 
 
-def _shingles(words: Hashes) -> tuple[int, ...]:
+def _shingles(words: Hashes, pairs: Hashes) -> tuple[int, ...]:
     """The smallest hashes of three successive words each; of a shorter text, one hash of all its words."""
-    if not len(words):
-        return ()
-    padded = words if len(words) > 2 else np.resize(words, 3)  # noqa: PLR2004  three words make a shingle
-    shingles = mix(padded[:-2] + _SECOND * padded[1:-1] + _THIRD * padded[2:])
-    return tuple(_distinct(shingles.astype(np.uint32))[:SHINGLES].tolist())
+    if len(words) >= _SHINGLE_WORDS:
+        hashes = pairs[:-1] * _THIRD
+        hashes += words[2:]
+        hashes >>= _HALF
+    else:
+        hashes = (pairs if len(pairs) else words) >> _HALF
+    hashes.sort()
+    smallest = dict.fromkeys(hashes[: 4 * SHINGLES].tolist())
+    if len(smallest) < SHINGLES < len(hashes):
+        smallest = dict.fromkeys(_distinct(hashes)[:SHINGLES].tolist())
+    return tuple(smallest)[:SHINGLES]
 
 
 def _vector(tokens: Hashes) -> bytes:
     """Count of words per (dimension, sign), scaled to length 127, as int8."""
-    signed = np.bincount((tokens >> _VECTOR_SHIFT).astype(np.intp), minlength=2 * VECTOR_DIMENSIONS)
+    signed = np.bincount((tokens >> _VECTOR_SHIFT).view(np.int64), minlength=2 * VECTOR_DIMENSIONS)
     counts = signed[:VECTOR_DIMENSIONS] - signed[VECTOR_DIMENSIONS:]
-    length = float(np.sqrt(counts @ counts))
+    length = math.sqrt(counts.dot(counts))
     scaled: bytes = np.rint(counts * (_INT8_MAX / max(length, 1.0))).astype(np.int8).tobytes()
     return scaled

@@ -23,6 +23,7 @@ MAX_CHARS = 65_536
 Hashes = npt.NDArray[np.uint64]
 
 _HALF = np.uint64(32)
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _MULTIPLIER = np.uint64(0xBF58476D1CE4E5B9)
 
 
@@ -31,8 +32,8 @@ class Words(msgspec.Struct, frozen=True):
 
     words: Hashes
     """In order."""
-    symbols: Hashes
-    """In order."""
+    tokens: Hashes
+    """The words, and after them the symbols."""
     symbol_ratio: float
     """Symbols / characters looked at; 0 for an empty text."""
 
@@ -66,31 +67,41 @@ class WordHasher:
             text = text[: MAX_CHARS // 2] + text[-MAX_CHARS // 2 :]
         if text.isascii():
             codes = np.frombuffer(text.encode("ascii"), np.uint8)
-            return self._hash(_ASCII_KINDS.take(codes), self._ascii.take(codes), len(text))
+            kinds = _ASCII_KINDS.take(codes)
+            return self._hash(kinds, self._ascii.take(codes), _spaced(kinds), len(text))
         points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.intp)
         kinds = _characters.kinds(points)
         kept = kinds != _IGNORED
         if not kept.all():
             points, kinds = points[kept], kinds[kept]
-        return self._hash(kinds, self._numbers(_characters.folded(points)), len(text))
+        return self._hash(kinds, self._numbers(_characters.folded(points)), _spans(kinds), len(text))
 
     def _numbers(self, points: Points) -> Hashes:
         numbers: Hashes = self._low.take(points & (PAGE - 1))
         numbers ^= self._high.take(points >> PAGE_BITS)
         return numbers
 
-    def _hash(self, kinds: npt.NDArray[np.uint8], numbers: Hashes, seen: int) -> Words:
+    def _hash(self, kinds: npt.NDArray[np.uint8], numbers: Hashes, spans: _Spans, seen: int) -> Words:
         """Overwrites `numbers`: fresh memory for 64 K characters costs more than the arithmetic."""
-        symbols = mix(numbers[kinds == _SYMBOL])
-        spans = _spans(kinds)
+        symbols = numbers[kinds == _SYMBOL]
         numbers *= self._powers[: len(numbers)]
         first = numbers.take(spans.starts)
-        np.cumsum(numbers, out=numbers)
-        sums = numbers.take(spans.ends - 1) - numbers.take(spans.starts) + first
-        return Words(mix(sums * self._inverses.take(spans.starts)), symbols, len(symbols) / max(seen, 1))
+        numbers.cumsum(out=numbers)
+        sums = numbers.take(spans.ends - 1)
+        sums -= numbers.take(spans.starts)
+        sums += first
+        sums *= self._inverses.take(spans.starts)
+        tokens = np.concatenate((sums, symbols))
+        _mix(tokens)
+        return Words(tokens[: len(sums)], tokens, len(symbols) / max(seen, 1))
 
 
-def mix(hashes: Hashes) -> Hashes:
+def pairs_of(words: Hashes) -> Hashes:
+    """One hash for each two successive words."""
+    return words[:-1] * _SPREAD + words[1:]
+
+
+def _mix(hashes: Hashes) -> None:
     """Spread the bits of each, in place: one round of a multiply-xorshift finaliser.
 
     The constant is from Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
@@ -98,7 +109,6 @@ def mix(hashes: Hashes) -> Hashes:
     hashes ^= hashes >> _HALF
     hashes *= _MULTIPLIER
     hashes ^= hashes >> _HALF
-    return hashes
 
 
 def _powers(base: int) -> Hashes:
@@ -107,19 +117,24 @@ def _powers(base: int) -> Hashes:
     return np.cumprod(powers)
 
 
-def _spans(kinds: npt.NDArray[np.uint8]) -> _Spans:
-    """Where words lie, in order."""
+def _spaced(kinds: npt.NDArray[np.uint8]) -> _Spans:
+    """Where runs of letters and digits lie, in order."""
     in_word = np.zeros(len(kinds) + 2, np.bool_)
     np.equal(kinds, _WORD, out=in_word[1:-1])
     edges = (in_word[1:] != in_word[:-1]).nonzero()[0]
-    starts, ends = edges[::2], edges[1::2]
+    return _Spans(edges[::2], edges[1::2])
+
+
+def _spans(kinds: npt.NDArray[np.uint8]) -> _Spans:
+    """Where words lie, in order, pairs of characters of scripts without spaces among them."""
+    spaced = _spaced(kinds)
     unspaced = (kinds == _UNSPACED).nonzero()[0]
     if not len(unspaced):
-        return _Spans(starts, ends)
+        return spaced
     joined = np.zeros(len(unspaced) + 1, np.bool_)  # to the character before; the first and the end are not
     np.equal(unspaced[1:], unspaced[:-1] + 1, out=joined[1:-1])
     pairs = unspaced[joined[1:]]
     alone = unspaced[~(joined[1:] | joined[:-1])]
-    starts = np.concatenate((starts, pairs, alone))
+    starts = np.concatenate((spaced.starts, pairs, alone))
     order = starts.argsort()
-    return _Spans(starts[order], np.concatenate((ends, pairs + 2, alone + 1))[order])
+    return _Spans(starts[order], np.concatenate((spaced.ends, pairs + 2, alone + 1))[order])

@@ -82,6 +82,15 @@ def test_rate_is_empty_but_for_the_newest_hour_after_a_long_silence() -> None:
     assert window.day_calls() == 1
 
 
+def test_a_refused_call_counts_as_what_it_asked_for() -> None:
+    window = RateWindow()
+    for _ in range(200):
+        window.observe(call_at(START_S, output_tokens=500))
+    answered = window.day_tokens()
+    window.observe(ApiCall(id="x", ts=START_S, client="c", status=429, output_tokens=0))
+    assert window.day_tokens() - answered == pytest.approx(500, rel=0.05)
+
+
 def test_closed_buckets_wait_until_they_are_learned() -> None:
     window = RateWindow()
     for bucket in range(5):

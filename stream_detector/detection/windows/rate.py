@@ -10,6 +10,9 @@ from stream_detector.domain.calls import ApiCall
 BUCKET_S = 300
 HOUR_S = 3600
 DAY_HOURS = 24
+REFUSED = frozenset({403, 429})
+"""Statuses of calls that a gateway refused. They count as what they asked for: a throttle must not look like a calm."""
+ANSWER_WEIGHT = 0.05
 MAX_PENDING = 12
 """Closed buckets that wait to be scored; beyond that the smallest is dropped."""
 
@@ -27,7 +30,8 @@ class RateWindow(Struct, array_like=True):
     hour: int = -1
     calls: list[int] = field(default_factory=_day)
     tokens: list[int] = field(default_factory=_day)
-    peak_hour: int = 0
+    answer_tokens: float = 0.0
+    """Mean output tokens of the last answers: what a refused call would have taken."""
     baseline: Baseline = field(default_factory=Baseline)
 
     def observe(self, call: ApiCall) -> None:
@@ -38,8 +42,11 @@ class RateWindow(Struct, array_like=True):
         self.count += 1
         slot = self.hour % DAY_HOURS
         self.calls[slot] += 1
-        if call.output_tokens:
+        if call.status in REFUSED:
+            self.tokens[slot] += int(self.answer_tokens)
+        elif call.output_tokens:
             self.tokens[slot] += call.output_tokens
+            self.answer_tokens += ANSWER_WEIGHT * (call.output_tokens - self.answer_tokens)
 
     def _close(self, bucket: int) -> None:
         if self.count:
@@ -59,7 +66,7 @@ class RateWindow(Struct, array_like=True):
         return sum(self.calls)
 
     def day_tokens(self) -> int:
-        """Output tokens of the last 24 clock hours."""
+        """Output tokens of the last 24 clock hours, taken or asked for."""
         return sum(self.tokens)
 
     def busiest_bucket(self) -> int:
