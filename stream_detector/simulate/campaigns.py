@@ -70,9 +70,9 @@ PUBLISHED = (
     Campaign(id="hot-distiller", family=Family.HOT_DISTILLER, calls_per_account_day=6_000),
     Campaign(id="bare-questions", family=Family.BARE_QUESTIONS, accounts=2, calls_per_account_day=4_000),
     Campaign(id="logit-prober", family=Family.LOGIT_PROBER, calls_per_account_day=40_000),
-    Campaign(id="template-pool", family=Family.TEMPLATE_POOL, accounts=16, calls_per_account_day=150),
+    Campaign(id="template-pool", family=Family.TEMPLATE_POOL, accounts=16, calls_per_account_day=150, jitter=0.3),
 )
-"""One campaign of each family, sized to be seen within a simulated day."""
+"""One campaign of each family, sized to be seen within a simulated day. The pool's pauses are a dispatcher's: less regular."""
 
 
 class _Member(Struct, frozen=True, kw_only=True):
@@ -165,7 +165,6 @@ def bare_questions(campaign: Campaign, member: _Member) -> _Part:
     to a thousand times, resumed by question hash.
     """
     own = prompts.Style(model="large-3", answer_tokens=1500.0)
-
     requests = (own.ask(member.rng, question) for question in _questions(campaign, member))
     return _Part(
         requests=requests,
@@ -212,7 +211,6 @@ def template_pool(campaign: Campaign, member: _Member) -> _Part:
     """
     own = prompts.Style(model="large-3", params=Params(temperature=0.7, max_tokens=2048), answer_tokens=900.0)
     start = header("pool", "lecture")
-
     requests = (own.ask(member.rng, start + question) for question in _questions(campaign, member))
     agent = f"OpenAI/Python 1.{member.rng.choice((52, 52, 52, 55))}.0"
     cards = max(1, campaign.accounts // 4)

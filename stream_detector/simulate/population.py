@@ -29,7 +29,7 @@ _QUOTAS = {"free": 1_000.0, "pro": 20_000.0, "enterprise": 1_000_000.0}
 
 
 def honest_clients(seed: int, count: int, span: Span, scale: float, sources: Sources) -> Iterator[Client]:
-    """`count` clients; every class that is due at least half a client has one."""
+    """`count` clients, the classes in their shares."""
     rng = Random(f"{seed}/population")
     kinds = _shares(count)
     rng.shuffle(kinds)
