@@ -8,7 +8,6 @@ from typing import Any
 
 import faust
 import mode
-from aiokafka.errors import IllegalStateError
 from faust.types import TP
 from msgspec import Struct
 
@@ -34,7 +33,8 @@ class StreamOptions(Struct, frozen=True, kw_only=True):
     topic: str
     group: str
     transport: str = "chunked"
-    """`chunked`, or `stock` for Faust's own: one record per chunk."""
+    """`chunked`, or `stock` for Faust's own: one record per chunk, and a commit gets over one hole that compaction or a
+    transaction left, so that on topics with many holes it falls behind."""
     rebalance_timeout_s: float = 30.0
     """How long the broker waits for the workers of the group to rejoin. A worker that is silent for twice as long, at
     least 6 and at most 30 s, is taken for dead; Tansu waits half of that at every rebalance."""
@@ -49,7 +49,7 @@ class Stream:
 
     def __init__(self, handler: ChunkHandler, options: StreamOptions) -> None:
         self.app = _new_app(options)
-        self.delivery = Delivery(handler, self._rewind)
+        self.delivery = Delivery(handler)
         self._topic = options.topic
         self._connect(options)
 
@@ -96,17 +96,16 @@ class Stream:
         self.delivery.assign(self._partitions(assigned))
 
     async def _on_rebalance_complete(self, _app: object, **_signal: object) -> None:
-        """Claim. Faust delivers nothing before this returns."""
-        await self.delivery.claim(await self._end_offsets(self.delivery.assigned))
+        """Claim, and let the checkpoints decide where Faust starts: it seeks to the committed offsets after this."""
+        starts = await self.delivery.claim(await self._end_offsets(self.delivery.assigned))
+        if starts:
+            offsets = {TP(self._topic, partition): offset for partition, offset in starts.items()}
+            await self.app.consumer._commit(offsets)  # noqa: SLF001 - the public method never goes back
 
     async def _on_revoked(self, _app: object, revoked: Iterable[TP], **_signal: object) -> None:
         """Release. The broker gives the partitions to nobody else before this returns, or the rebalance timeout ends."""
         await self.delivery.release(self._partitions(revoked))
         await self.app.consumer.commit()
-
-    async def _rewind(self, partition: int, offset: int) -> None:
-        with suppress(IllegalStateError):  # a rebalance has just taken the partition away
-            await self.app.consumer.seek_wait({TP(self._topic, partition): offset})
 
     async def _end_offsets(self, partitions: Iterable[int]) -> dict[int, int]:
         """Partition -> offset of its next record.
@@ -138,12 +137,37 @@ def create_stream(handler: ChunkHandler, options: StreamOptions) -> Stream:
     return Stream(handler, options)
 
 
+class _SeekToBeginning:
+    """Mixed into the transport's consumer: seeks also where nothing is committed.
+
+    A fetch that a rebalance overtakes is thrown away by Faust, which then seeks to the committed offsets to read it again.
+    A partition without one would go on behind what was thrown away.
+    """
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        committed: Mapping[TP, int] = await super().seek_to_committed()  # type: ignore[misc]
+        uncommitted = [tp for tp, offset in committed.items() if not offset]
+        if uncommitted:
+            await self.seek_wait(await self.earliest_offsets(*uncommitted))  # type: ignore[attr-defined]
+        return committed
+
+
+class _App(faust.App):  # type: ignore[misc]  # Faust is untyped here
+    def _new_transport(self) -> Any:  # noqa: ANN401 - Faust is untyped
+        transport = super()._new_transport()
+        transport.Consumer = type("Consumer", (_SeekToBeginning, transport.Consumer), {})
+        return transport
+
+    def _create_directories(self) -> None:
+        """Leave nothing in the working directory: there are no tables to keep."""
+
+
 def _new_app(options: StreamOptions) -> faust.App:
     session_timeout_s = min(max(2 * options.rebalance_timeout_s, _SESSION_TIMEOUT_S[0]), _SESSION_TIMEOUT_S[1])
     scheme = _SCHEMES[options.transport]
     query = f"?fetch_max_wait_ms={options.fetch_max_wait_ms}" if scheme == "chunked" else ""
     servers = [server.strip() for server in options.bootstrap_servers.split(",")]
-    app = faust.App(
+    app = _App(
         options.group,
         broker=[f"{scheme}://{server}{query}" for server in servers],
         loop=asyncio.get_running_loop(),

@@ -4,15 +4,14 @@ Rules:
 1. One call of the handler at a time, whoever asks: the stream, the timer, a rebalance or the shutdown.
 2. A partition's records reach the handler only between `claim` and `release` (or `forget`), each offset once, ascending.
 3. A chunk is acknowledged when the handler has saved its last record; chunks are acknowledged in order.
-4. The handler's checkpoint decides where a partition goes on, not Kafka's committed offset: if the stream starts behind
-   the checkpoint, the handler skips; if it starts beyond it (the store lost its last writes), the stream is rewound once.
+4. The handler's checkpoint decides where a partition goes on, not what was committed before; `claim` tells.
 5. A lost partition is forgotten without a word to Kafka. Its chunks are dropped until a rebalance takes it away.
 """
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -20,9 +19,6 @@ from stream_detector.domain.errors import OwnershipLost
 from stream_detector.ports import ChunkHandler, Record
 
 _log = logging.getLogger(__name__)
-
-Rewind = Callable[[int, int], Awaitable[None]]
-"""(partition, offset): deliver again from there."""
 
 
 class Chunk(Struct, frozen=True, kw_only=True):
@@ -38,29 +34,12 @@ class _Owned:
     """A partition between claim and release."""
 
     def __init__(self, saved_offset: int) -> None:
-        self.saved_offset = saved_offset
-        self.next_offset = 0
-        self.is_started = False
-        """Whether a record was handled since the claim."""
-        self.rewound_at: int | None = None
-        """Offset of the record that came where an earlier one was expected."""
+        self.next_offset = saved_offset + 1
+        """Everything below was handled or saved."""
         self.unacknowledged: deque[tuple[int, Callable[[], object]]] = deque()
 
-    @property
-    def position(self) -> int:
-        """Offset after the last record that was handled or saved; 0 for none."""
-        return self.next_offset if self.is_started else self.saved_offset + 1
-
-    def starts_beyond_checkpoint(self, first_offset: int) -> bool:
-        """Whether records between the checkpoint and `first_offset` may be missing."""
-        if self.is_started or self.saved_offset < 0:
-            return False
-        if self.rewound_at is None:
-            return first_offset > self.saved_offset + 1
-        return first_offset > self.rewound_at
-
     def unhandled(self, records: Sequence[Record]) -> Sequence[Record]:
-        """What of `records` the handler has not seen since the claim."""
+        """What of `records` is new."""
         if records[0].offset >= self.next_offset:
             return records
         return [record for record in records if record.offset >= self.next_offset]
@@ -69,9 +48,8 @@ class _Owned:
 class Delivery:
     """Drives a handler by the rules above. Not thread-safe: belongs to one event loop."""
 
-    def __init__(self, handler: ChunkHandler, rewind: Rewind) -> None:
+    def __init__(self, handler: ChunkHandler) -> None:
         self._handler = handler
-        self._rewind = rewind
         self._one_at_a_time = asyncio.Lock()
         self._assigned: frozenset[int] = frozenset()
         self._owned: dict[int, _Owned] = {}
@@ -89,42 +67,45 @@ class Delivery:
 
     def positions(self) -> Mapping[int, int]:
         """Owned partition -> offset after its last handled or saved record; 0 where there is none."""
-        return {partition: owned.position for partition, owned in self._owned.items()}
+        return {partition: owned.next_offset for partition, owned in self._owned.items()}
 
     def assign(self, partitions: Iterable[int]) -> None:
         """Kafka has given us these partitions, in addition to those we have. They are to be claimed."""
         self._assigned |= frozenset(partitions)
 
-    async def claim(self, end_offsets: Mapping[int, int]) -> None:
+    async def claim(self, end_offsets: Mapping[int, int]) -> dict[int, int]:
         """Take over the assigned partitions of `end_offsets` (partition -> offset of its next record).
+
+        Returns:
+            Partition -> offset where its stream must start, for those that were taken over and have a checkpoint.
 
         Raises:
             ConfigError: the handler's checkpoint does not fit the partition.
         """
+        starts: dict[int, int] = {}
         async with self._one_at_a_time:
             for partition, end_offset in end_offsets.items():
                 # A rebalance may have taken it away since these offsets were asked for, or while another was claimed.
                 if partition in self._assigned and partition not in self._owned and not self._is_closed:
-                    self._owned[partition] = _Owned(await self._handler.claim(partition, end_offset))
+                    owned = self._owned[partition] = _Owned(await self._handler.claim(partition, end_offset))
+                    if owned.next_offset:
+                        starts[partition] = owned.next_offset
+        return starts
 
     async def handle(self, chunk: Chunk) -> None:
         """Let the handler see a chunk. Returns without when the partition is not ours (any more)."""
+        owned = self._owned.get(chunk.partition)
         last_offset = chunk.records[-1].offset
         if chunk.partition in self._assigned:
             self._arrived[chunk.partition] = max(self._arrived.get(chunk.partition, 0), last_offset + 1)
         async with self._one_at_a_time:
-            owned = self._owned.get(chunk.partition)
-            if owned is None or self._is_closed:
-                return
-            first_offset = chunk.records[0].offset
-            if owned.starts_beyond_checkpoint(first_offset):
-                await self._go_back(chunk.partition, owned, first_offset)
+            # Between the two lines a rebalance may have taken the partition away, or taken it away and given it back.
+            if owned is None or self._owned.get(chunk.partition) is not owned or self._is_closed:
                 return
             records = owned.unhandled(chunk.records)
             if not records:
                 return
             owned.unacknowledged.append((last_offset, chunk.acknowledge))
-            owned.is_started = True
             owned.next_offset = last_offset + 1
             try:
                 await self._handler.handle(chunk.partition, records)
@@ -171,17 +152,6 @@ class Delivery:
             return
         for _last_offset, acknowledge in self._owned.pop(partition).unacknowledged:
             acknowledge()
-
-    async def _go_back(self, partition: int, owned: _Owned, first_offset: int) -> None:
-        if owned.rewound_at is None:
-            owned.rewound_at = first_offset
-            _log.warning(
-                "partition %d: Kafka is at offset %d, but the checkpoint at %d; reading the records between again",
-                partition,
-                first_offset,
-                owned.saved_offset,
-            )
-            await self._rewind(partition, owned.saved_offset + 1)
 
     def _acknowledge_saved(self, partition: int, owned: _Owned) -> None:
         saved_offset = self._handler.saved_offset(partition)

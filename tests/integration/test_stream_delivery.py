@@ -63,17 +63,17 @@ def test_control_records_of_transactions_do_not_stall_commits(workers: Workers) 
     workers.new_topic(1)
     producer = KafkaProducer(bootstrap_servers=workers.topics.bootstrap, transactional_id=workers.group)
     producer.init_transactions()
-    for begin in range(0, 500, 20):
+    for begin in range(0, 500, 100):
         producer.begin_transaction()
-        for sent in numbered(20, begin):
+        for sent in numbered(100, begin):
             producer.send(workers.topic, key=sent.key, value=sent.value)
         producer.commit_transaction()
     producer.close()
-    end = workers.topics.end_offsets(workers.topic)[0]
-    assert end == 525  # each transaction ends with a record that consumers do not see
+    # Each transaction ends with a record that consumers do not see.
+    wait_until(lambda: workers.topics.end_offsets(workers.topic) == {0: 505}, "the last control record")
     worker = workers.start()
     worker.wait_handled(500)
-    wait_until(lambda: workers.committed() == {0: end - 1}, "the commit of the last record")
+    wait_until(lambda: workers.committed() == {0: 504}, "the commit of the last record")
     assert worker.stop() == 0
     workers.assert_everything_counts_once()
 

@@ -21,6 +21,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """File of JSON lines; the first is what transport is in use."""
     checkpoint_s: float = 0.3
     pause_s: float = 0.0
+    max_chunk_records: int = 500
     raise_at: str | None = None
     stall_limit_s: float = 120.0
     pretend_faust: str | None = None
@@ -51,7 +52,8 @@ def main(options: WorkerOptions) -> int:
             topic=options.topic,
             group=options.group,
             transport=options.transport,
-            rebalance_timeout_s=10.0,
+            rebalance_timeout_s=3.0,
+            max_chunk_records=options.max_chunk_records,
         )
         stream = create_stream(recorder, stream_options)
         logging.getLogger("worker").warning("transport in use: %s", stream.transport)
