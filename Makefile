@@ -18,8 +18,8 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup  ## Try it out: traffic, a campaign, and the decisions, all on this machine
 	@$(BIN)/stream-detector demo
 
-up:  ## Start the whole system with Docker Compose
-	docker compose up --build
+up: setup  ## Start broker, store, worker and hook on this machine, without traffic, until Ctrl-C
+	@$(BIN)/stream-detector up
 
 check: setup  ## Lint, format, types and layers, exactly as in CI
 	$(BIN)/ruff check
