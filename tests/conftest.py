@@ -60,6 +60,7 @@ def kafka_topics(kafka: str) -> Iterator[KafkaTopics]:
     """Creates topics for one test, fills and reads them; they are deleted afterwards."""
     topics = KafkaTopics(kafka)
     yield topics
+    topics.delete_created()
     topics.close()
 
 

@@ -18,7 +18,7 @@ def test_workers_may_join_and_leave_in_full_flow(workers: Workers) -> None:
     assert first.stop() == 0
     second.wait_for("claim", 4)
     workers.produce(1000, begin=5000)
-    wait_until(lambda: _saved_records(workers) == 6000, "every record to be saved", 120)
+    wait_until(lambda: workers.saved_records() == 6000, "every record to be saved", 120)
     assert second.stop() == 0
     assert workers.committed() == workers.topics.end_offsets(workers.topic)
     workers.assert_everything_counts_once()
@@ -34,7 +34,7 @@ def test_a_killed_workers_partitions_go_to_the_other(workers: Workers) -> None:
     workers.produce(2000)
     second.wait_handled(200)
     second.kill()
-    wait_until(lambda: _saved_records(workers) == 2000, "every record to be saved", 120)
+    wait_until(lambda: workers.saved_records() == 2000, "every record to be saved", 120)
     assert first.stop() == 0
     assert workers.committed() == workers.topics.end_offsets(workers.topic)
     workers.assert_everything_counts_once()
@@ -55,7 +55,7 @@ def test_a_lost_partition_is_forgotten_and_the_others_go_on(workers: Workers) ->
     assert first.events("forget")[0]["partition"] == 2
     second = workers.start()
     second.wait_for("claim", 2)
-    wait_until(lambda: _saved_records(workers) == 2000, "every record to be saved")
+    wait_until(lambda: workers.saved_records() == 2000, "every record to be saved")
     assert [first.stop(), second.stop()] == [0, 0]
     workers.assert_everything_counts_once()
 
@@ -71,13 +71,9 @@ def test_a_partition_that_commits_nothing_any_more_ends_the_process(workers: Wor
     assert worker.exit_code() == 1
     assert "Stalled: partition 0" in worker.stderr()
     restarted = workers.start()
-    wait_until(lambda: _saved_records(workers) == 20, "every record to be saved")
+    wait_until(lambda: workers.saved_records() == 20, "every record to be saved")
     assert restarted.stop() == 0
     workers.assert_everything_counts_once()
-
-
-def _saved_records(workers: Workers) -> int:
-    return sum(workers.checkpoints.read(partition).records for partition in workers.saved_offsets())
 
 
 def _owners_overlap(*workers: Worker) -> list[dict[str, Any]]:

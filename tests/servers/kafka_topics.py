@@ -89,8 +89,11 @@ class KafkaTopics:
             if partition.topic == topic and found.offset >= 0
         }
 
-    def close(self) -> None:
-        """Delete what was created."""
+    def delete_created(self) -> None:
+        """Delete every topic that was created here."""
         if self._created:
             self._admin.delete_topics(self._created)
+
+    def close(self) -> None:
+        """Close the connections."""
         self._admin.close()

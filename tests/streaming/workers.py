@@ -45,12 +45,12 @@ class Worker:
 
     def wait_for(self, event: str, count: int = 1) -> None:
         """Wait until the handler was called so often."""
-        wait_until(lambda: len(self.events(event)) >= count or self._is_dead(), f"{count} times {event}", 60)
+        wait_until(lambda: len(self.events(event)) >= count or self.is_dead(), f"{count} times {event}", 60)
         assert len(self.events(event)) >= count, self.stderr()
 
     def wait_handled(self, records: int) -> None:
         """Wait until so many records are handled."""
-        wait_until(lambda: self.handled() >= records or self._is_dead(), f"{records} handled records", 60)
+        wait_until(lambda: self.handled() >= records or self.is_dead(), f"{records} handled records", 60)
         assert self.handled() >= records, self.stderr()
 
     def stop(self) -> int:
@@ -72,10 +72,10 @@ class Worker:
 
     def end(self) -> None:
         """Whatever state it is in."""
-        if not self._is_dead():
+        if not self.is_dead():
             self.kill()
 
-    def _is_dead(self) -> bool:
+    def is_dead(self) -> bool:
         return self._process.poll() is not None
 
 
@@ -86,6 +86,7 @@ class Workers:
         self.topics = topics
         self.transport = transport
         self.topic = ""
+        self._partitions: range = range(0)
         self.group = topics.unique_name("group")
         self.checkpoints = Checkpoints(directory)
         self._directory = directory
@@ -95,6 +96,7 @@ class Workers:
     def new_topic(self, partitions: int = 4, **configs: str) -> None:
         """Make the topic that the workers read."""
         self.topic = self.topics.create(partitions, "calls", **configs)
+        self._partitions = range(partitions)
 
     def start(self, **options: Any) -> Worker:  # noqa: ANN401
         """A new worker; `options` are fields of `WorkerOptions`."""
@@ -119,11 +121,15 @@ class Workers:
         return dict(self.topics.committed(self.group, self.topic))
 
     def saved_offsets(self) -> dict[int, int]:
-        return {partition: self.checkpoints.read(partition).offset for partition in self._partitions()}
+        return {partition: self.checkpoints.read(partition).offset for partition in self._partitions}
+
+    def saved_records(self) -> int:
+        """Records that the checkpoints include."""
+        return sum(self.checkpoints.read(partition).records for partition in self._partitions)
 
     def assert_everything_counts_once(self) -> None:
         """Every partition's checkpoint equals that of one run over all of its records without an interruption."""
-        by_partition: dict[int, list[Record]] = {partition: [] for partition in self._partitions()}
+        by_partition: dict[int, list[Record]] = {partition: [] for partition in self._partitions}
         for record in self.topics.consume(self.topic):
             by_partition[record.partition].append(Record(record.offset, record.timestamp, record.key, record.value))
         for partition, records in by_partition.items():
@@ -133,9 +139,6 @@ class Workers:
     def end(self) -> None:
         for worker in self._started:
             worker.end()
-
-    def _partitions(self) -> list[int]:
-        return sorted(self.topics.end_offsets(self.topic))
 
 
 def numbered(count: int, begin: int = 0) -> Iterator[Sent]:
