@@ -11,7 +11,9 @@ Farach-Colton, ICALP 2002.
 import hashlib
 import math
 
+import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from stream_detector.detection.cues import BUILT_IN, CueFinder, Phrase
 from stream_detector.detection.words import Hashes, WordHasher, pairs_of
@@ -26,6 +28,13 @@ _SHINGLE_WORDS = 3
 _HALF = np.uint64(32)
 _VECTOR_SHIFT = np.uint64(64 - (2 * VECTOR_DIMENSIONS - 1).bit_length())
 _THIRD = np.uint64(0xC2B2AE3D27D4EB4F)
+
+
+class _Ranked(msgspec.Struct, frozen=True):
+    hashes: Hashes
+    """Distinct, in ascending order."""
+    counts: npt.NDArray[np.float32]
+    """How often each occurs."""
 
 
 class Sketcher:
@@ -48,16 +57,16 @@ class Sketcher:
         words = cut.words
         pairs = pairs_of(words)
         units = words if len(words) else cut.tokens
-        distinct = _distinct(units)
+        ranked = _ranked(units)
         return Sketch(
-            head=self._hash53(_bytes_of(units[:HEAD_WORDS])),
+            head=self._hash53(units[:HEAD_WORDS].astype("<u8", copy=False).tobytes()),
             digest=self._hash53(text.encode("utf-8", "surrogatepass")),
-            simhash=_simhash(distinct),
+            simhash=_simhash(ranked),
             shingles=_shingles(words, pairs),
             vector=_vector(cut.tokens),
             chars=len(text),
             words=len(words),
-            distinct_ratio=len(distinct) / len(words) if len(words) else 0.0,
+            distinct_ratio=len(ranked.hashes) / len(words) if len(words) else 0.0,
             symbol_ratio=cut.symbol_ratio,
             cues=self._cues.find(words, pairs),
         )
@@ -67,26 +76,25 @@ class Sketcher:
         return int.from_bytes(digest, "little") >> (64 - _HASH_BITS)
 
 
-def _distinct(hashes: Hashes) -> Hashes:
-    """In ascending order: `np.unique` without its overhead of 20 us."""
+def _ranked(hashes: Hashes) -> _Ranked:
+    """What `np.unique` returns, without its overhead of 20 us."""
     ordered = hashes.copy()
     ordered.sort()
-    new = np.empty(len(ordered), np.bool_)
-    new[:1] = True
-    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
-    return ordered[new]
+    is_new = np.empty(len(ordered), np.bool_)
+    is_new[:1] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=is_new[1:])
+    first = is_new.nonzero()[0]
+    counts = np.empty(len(first), np.float32)
+    np.subtract(first[1:], first[:-1], out=counts[:-1], casting="unsafe")
+    counts[-1:] = len(ordered) - first[-1:]
+    return _Ranked(ordered.take(first), counts)
 
 
-def _bytes_of(hashes: Hashes) -> bytes:
-    data: bytes = hashes.astype("<u8", copy=False).tobytes()
-    return data
-
-
-def _simhash(distinct: Hashes) -> bytes:
-    """Bit i is what most distinct words have there; repeated words count once, or "the" would decide."""
-    bits = np.unpackbits(distinct.astype("<u8", copy=False).view(np.uint8)).reshape(-1, 64)
-    counts = np.add.reduce(bits, axis=0, dtype=np.int32)
-    majority: bytes = np.packbits(counts > len(distinct) // 2).tobytes()
+def _simhash(ranked: _Ranked) -> bytes:
+    """Bit i is what most words have there."""
+    bits = np.unpackbits(ranked.hashes.astype("<u8", copy=False).view(np.uint8)).reshape(-1, 64)
+    votes = ranked.counts @ bits.astype(np.float32)  # exact: sums of whole numbers below 2**24
+    majority: bytes = np.packbits(votes > ranked.counts.sum() / 2).tobytes()
     return majority
 
 
@@ -101,7 +109,7 @@ def _shingles(words: Hashes, pairs: Hashes) -> tuple[int, ...]:
     hashes.sort()
     smallest = dict.fromkeys(hashes[: 4 * SHINGLES].tolist())
     if len(smallest) < SHINGLES < len(hashes):
-        smallest = dict.fromkeys(_distinct(hashes)[:SHINGLES].tolist())
+        smallest = dict.fromkeys(_ranked(hashes).hashes[:SHINGLES].tolist())
     return tuple(smallest)[:SHINGLES]
 
 

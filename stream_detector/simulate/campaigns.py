@@ -230,7 +230,8 @@ def _questions(campaign: Campaign, member: _Member) -> Iterator[str]:
     subjects = list(grammar.groups["exam"])
     for number in count(member.index, campaign.accounts):
         rng = Random(f"{member.secret}/{number}")
-        question = grammar.line(rng, rng.choice(subjects))
+        case = " ".join(grammar.line(rng, rng.choice(("note", "remark"))) for _ in range(rng.choice((0, 1, 2, 3))))
+        question = f"{case} {grammar.line(rng, rng.choice(subjects))}".strip()
         if question not in member.asked:
             member.asked.add(question)
             yield question

@@ -75,10 +75,10 @@ def chat(rng: Random, own: Style, language: str) -> Iterator[Request]:
     topics = list(grammar.groups["topics"])
     rng.shuffle(topics)
     weights = [1 / (1 + rank) for rank in range(len(topics))]
-    more = "chat_context" if grammar is english() else topics[0]
+    more = "chat_context" if grammar is english() else "note"
     while True:
         text = grammar.line(rng, rng.choices(topics, weights)[0])
-        while rng.random() < 0.35:  # noqa: PLR2004  plain choice, as the share of pasted texts
+        while rng.random() < 0.65:  # noqa: PLR2004  plain choice, as the share of pasted texts
             text = f"{text} {grammar.line(rng, more)}"
         if grammar is english() and rng.random() < 0.12:  # noqa: PLR2004
             text = f"{text}\n\n{_passage(rng, grammar, 1 + int(_log_normal(rng, 5, 0.8)))}"

@@ -27,7 +27,7 @@ def vector(sketch: Sketch) -> np.ndarray:
 def test_a_sketch_is_pinned_so_that_sketches_of_two_releases_can_be_compared() -> None:
     sketch = Sketcher(b"pinned").sketch(TEXT)
     assert (sketch.head, sketch.digest) == (7722963983816983, 655609947406697)
-    assert sketch.simhash.hex() == "27e308ae62fa713f"
+    assert sketch.simhash.hex() == "2761082a22ca311f"
     assert sketch.shingles[:2] == (250716473, 874395411)
     assert sketch.vector[:8].hex() == "2b00000000000000"
 
