@@ -104,7 +104,9 @@ def outcome_of(ledger: Ledger) -> Outcome:
         lost=ledger.unsettled,
         honest_clients=len(honest),
         honest_acted_on=tuple(_hurt(ledger, honest)),
-        campaigns=tuple(_campaign(ledger, name) for name in sorted(ledger.campaigns)),
+        campaigns=tuple(
+            sorted((_campaign(ledger, name) for name in ledger.campaigns), key=lambda each: each.started_at)
+        ),
         decisions=dict(ledger.actions),
         latency=_latency([seen.latency_ms for seen in ledger.decisions]),
     )

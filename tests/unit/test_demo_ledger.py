@@ -36,6 +36,13 @@ def test_a_campaign_that_made_no_call_is_not_listed() -> None:
     assert [campaign.name for campaign in outcome_of(ledger_of_a_caught_campaign()).campaigns] == ["sweep"]
 
 
+def test_campaigns_are_listed_in_the_order_in_which_they_started() -> None:
+    ledger = Ledger({name: Truth(name, is_attacker=True) for name in "abc"})
+    for client, at in (("b", 10), ("c", 30), ("a", 20), ("c", 5)):
+        ledger.called(client, START + at, Answer.PASSED)
+    assert [campaign.name for campaign in outcome_of(ledger).campaigns] == ["c", "b", "a"]
+
+
 @pytest.mark.parametrize(
     ("action", "mode"), [(Action.BLOCK, Mode.SHADOW), (Action.MARK, Mode.ENFORCE), (Action.ALLOW, Mode.ENFORCE)]
 )
