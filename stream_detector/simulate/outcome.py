@@ -84,11 +84,9 @@ def answered(identity: Identity, sent: Sent, content: Content, failures: Failure
     """The call event, once the provider has answered."""
     request, origin = sent.request, sent.origin
     status = _status(rng, failures)
-    params = request.params
-    allowed = math.inf if params is None or params.max_tokens is None else params.max_tokens
-    n = 1 if params is None or params.n is None else params.n
+    params = request.params or Params()
+    allowed = math.inf if params.max_tokens is None else params.max_tokens
     output = int(min(request.answer_tokens, allowed)) if status == 200 else 0  # noqa: PLR2004
-    latency_ms = _FIRST_TOKEN_MS + _TOKEN_MS * output if output else _REFUSED_MS * 10
     return ApiCall(
         id=sent.id,
         ts=sent.ts,
@@ -107,12 +105,12 @@ def answered(identity: Identity, sent: Sent, content: Content, failures: Failure
         route=request.route,
         model=request.model,
         status=status,
-        latency_ms=round(latency_ms * math.exp(rng.gauss(0.0, 0.3)), 1),
+        latency_ms=_latency_ms(output, rng),
         stream=request.stream,
         input_tokens=request.context_tokens + max(1, len(request.text) // CHARS_PER_TOKEN),
-        output_tokens=output * n,
+        output_tokens=output * (params.n or 1),
         finish=_finish(request, allowed, output, rng),
-        params=params,
+        params=request.params,
         prompt=content.prompt,
         sketch=content.sketch,
     )
@@ -135,6 +133,11 @@ def _status(rng: Random, failures: Failures) -> int:
     if draw < failures.overloaded:
         return rng.choice((429, 429, 500, 503, 529))
     return 400 if draw < failures.overloaded + failures.invalid else 200
+
+
+def _latency_ms(output: int, rng: Random) -> float:
+    typical_ms = _FIRST_TOKEN_MS + _TOKEN_MS * output if output else _REFUSED_MS * 10
+    return round(typical_ms * math.exp(rng.gauss(0.0, 0.3)), 1)
 
 
 def _finish(request: Request, allowed: float, output: int, rng: Random) -> str:
