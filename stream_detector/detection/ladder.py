@@ -11,12 +11,14 @@ from msgspec import Struct
 
 from stream_detector.detection.fuse import Risk
 from stream_detector.detection.policy import Block, Policy, Throttle
-from stream_detector.detection.profile import Standing
+from stream_detector.detection.profile import EVALUATE_S, Standing
 from stream_detector.domain.decisions import Action, Mode
 
 _BLOCK_FAMILIES = 2
-_RENEW_SHARE = 0.05
+_RENEW_SHARE = 0.1
 """A decision is renewed in the last part of its life, so that no gap opens."""
+_HOLD_S = EVALUATE_S
+"""A quiet client's next evaluation may come so long after its decision ended."""
 _HEIGHT = {Action.ALLOW: 0, Action.MARK: 0, Action.THROTTLE: 1, Action.BLOCK: 2}
 
 
@@ -58,8 +60,8 @@ def climb(policy: Policy, standing: Standing, enforced: Risk, every: Risk, now_s
 
 
 def _held(standing: Standing, mode: Mode, now_s: float) -> Action:
-    """The live action in this mode: what hysteresis holds on to."""
-    return standing.action if standing.expires_at > now_s and standing.mode is mode else Action.ALLOW
+    """The action that stands in this mode, or did until a moment ago: what hysteresis holds on to."""
+    return standing.action if standing.expires_at + _HOLD_S > now_s and standing.mode is mode else Action.ALLOW
 
 
 def _wanted(policy: Policy, held: Action, risk: Risk) -> Action:

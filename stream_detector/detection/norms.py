@@ -7,6 +7,8 @@ from msgspec import Struct, field
 from stream_detector.detection.features import Features
 from stream_detector.detection.windows.baseline import Baseline
 
+MEMORY = 1000.0
+"""Clients' hours that a norm remembers."""
 ENOUGH = 50
 """Clients' hours that a segment must have learned before its own norm counts."""
 
@@ -14,9 +16,9 @@ ENOUGH = 50
 class Norms(Struct, array_like=True):
     """River baselines over clients: each client adds a value about once an hour."""
 
-    busiest: Baseline = field(default_factory=Baseline)
+    busiest: Baseline = field(default_factory=lambda: Baseline(MEMORY))
     """log1p of the calls in a client's busiest five minutes."""
-    token_rate: Baseline = field(default_factory=Baseline)
+    token_rate: Baseline = field(default_factory=lambda: Baseline(MEMORY))
     """log1p of a client's output tokens an hour."""
 
     def learn(self, features: Features) -> None:

@@ -50,8 +50,8 @@ class Throttle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Block(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The second rung: nothing passes. Needs two strong families of evidence besides the risk."""
 
-    risk: Risk = 0.8
-    release: Risk = 0.5
+    risk: Risk = 0.6
+    release: Risk = 0.4
     duration_s: DurationSeconds = 21_600.0
 
 

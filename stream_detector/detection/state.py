@@ -24,7 +24,7 @@ def _to_plain(value: Any) -> Any:  # noqa: ANN401 - msgspec's hook
 
 def _from_plain(kind: type, value: Any) -> Any:  # noqa: ANN401 - msgspec's hook
     if kind is Baseline:
-        return Baseline.from_state(msgspec.convert(value, tuple[int, float, float]))
+        return Baseline.from_state(msgspec.convert(value, tuple[float, float, float, float]))
     if kind is Outlier:
         return Outlier.from_state(msgspec.convert(value, OutlierState))
     raise NotImplementedError(kind)

@@ -76,7 +76,7 @@ def test_a_throttled_client_is_raised_to_a_block_at_once() -> None:
 
 def test_a_live_decision_is_not_repeated() -> None:
     standing = Standing(action=Action.THROTTLE, expires_at=NOW_S + 3000, strikes=1)
-    assert climb(POLICY, standing, risk_of(0.6, *TWO), risk_of(0.6, *TWO), NOW_S) is None
+    assert climb(POLICY, standing, risk_of(0.5, *TWO), risk_of(0.5, *TWO), NOW_S) is None
 
 
 def test_a_decision_is_renewed_before_it_ends_while_the_risk_is_above_release() -> None:
@@ -92,6 +92,14 @@ def test_a_decision_ends_when_the_risk_is_below_release() -> None:
     standing = Standing(action=Action.THROTTLE, expires_at=NOW_S + 60, strikes=1)
     low = risk_of(POLICY.throttle.release - 0.01, Family.CONTENT)
     assert climb(POLICY, standing, low, low, NOW_S) is None
+
+
+def test_hysteresis_holds_on_a_moment_after_the_end() -> None:
+    held = risk_of(POLICY.throttle.release, Family.CONTENT)
+    just_ended = Standing(action=Action.THROTTLE, expires_at=NOW_S - 60, strikes=1)
+    long_ended = Standing(action=Action.THROTTLE, expires_at=NOW_S - 86_400, strikes=1)
+    assert climb(POLICY, just_ended, held, held, NOW_S) is not None
+    assert climb(POLICY, long_ended, held, held, NOW_S) is None
 
 
 def test_repetition_lasts_longer_up_to_the_cap() -> None:

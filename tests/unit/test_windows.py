@@ -132,7 +132,7 @@ def test_baseline_restores_exactly() -> None:
     baseline.learn(2.0)
     restored.learn(2.0)
     assert restored == baseline
-    assert restored.variance() == baseline.variance() > 0
+    assert restored.variance == baseline.variance > 0
 
 
 def test_metronome_has_no_variation_and_poisson_about_one() -> None:

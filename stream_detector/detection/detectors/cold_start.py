@@ -47,7 +47,7 @@ class ColdStart(Struct, frozen=True):
         if profile.calls < self.min_calls:
             return Warming(float(profile.calls), float(self.min_calls))
         age_s = profile.last_ts - profile.created_ts
-        deviations = (math.log1p(context.features.token_rate) - norm.mean.get()) / math.sqrt(norm.variance() + 0.25)
+        deviations = norm.deviations(math.log1p(context.features.token_rate), noise=0.25)
         evidence = {"account_age_h": age_s / 3600, "segment_deviations": deviations, "fresh_rate": context.fresh_rate}
         if age_s > FRESH_S:
             return Scored(0.0, evidence)

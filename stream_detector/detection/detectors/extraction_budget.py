@@ -48,7 +48,7 @@ class ExtractionBudget(Struct, frozen=True):
         evidence = {"lifetime_prompts": prompts, "output_tokens_90d": profile.budget.output_tokens}
         norm = context.norms.token_rate
         if norm.seen >= self.min_norm:
-            deviations = (math.log1p(rate) - norm.mean.get()) / math.sqrt(norm.variance() + 0.25)
+            deviations = norm.deviations(math.log1p(rate), noise=0.25)
             evidence |= {"output_tokens_per_h": rate, "segment_deviations": deviations}
             tail = min(tail, power_tail(deviations, self.half, 4.0))
         return Scored(1.0 - tail, evidence)

@@ -11,7 +11,7 @@ from stream_detector.domain.signals import Family, Reading, Scored, Warming
 
 
 class MachineTiming(Struct, frozen=True):
-    """Two null models, the smaller tail counts twice (two tests): variation of the gaps, and evenness of the hours.
+    """Two null models: variation of the gaps, and evenness of the hours. The smaller tail counts, twice if both were tried.
 
     A serial loop has gaps that vary less than Poisson arrivals; a worker pool has Poisson gaps, but hours that all weigh
     the same, where honest load follows people. Both nulls are power laws fitted to honest programs (ServeGen, 162 busy
@@ -53,8 +53,8 @@ class MachineTiming(Struct, frozen=True):
         if len(hours) >= self.min_hours and mean >= self.min_hour_calls:
             unevenness = sum((hour - mean) ** 2 for hour in hours) / (len(hours) - 1) / mean**2
             evidence["hour_unevenness"] = unevenness
-            tail = min(tail, 0.1 * (unevenness / (0.1 * (len(hours) / 24) ** 2.1)) ** 0.45)
-        return Scored(1.0 - min(1.0, 2.0 * tail), evidence)
+            tail = 2.0 * min(tail, 0.1 * (unevenness / (0.1 * (len(hours) / 24) ** 2.1)) ** 0.45)
+        return Scored(1.0 - min(1.0, tail), evidence)
 
     @staticmethod
     def _whole_hours(profile: Profile) -> list[int]:

@@ -44,9 +44,7 @@ class VolumeSpike(Struct, frozen=True):
         if norm is not own and norm.seen < self.min_norm:
             return Warming(float(own.seen), float(self.min_buckets))
         busiest = context.features.busiest_bucket
-        expected: float = norm.mean.get()
-        noise = norm.variance() + math.exp(-expected) + 0.1
-        deviations = (math.log1p(busiest) - expected) / math.sqrt(noise)
+        deviations = norm.deviations(math.log1p(busiest), noise=math.exp(-norm.mean) + 0.1)
         tail = power_tail(deviations, self.half, 3.0)
-        evidence = {"calls_per_5min": float(busiest), "expected": math.expm1(expected), "deviations": deviations}
+        evidence = {"calls_per_5min": float(busiest), "expected": math.expm1(norm.mean), "deviations": deviations}
         return Scored(1.0 - tail, evidence)

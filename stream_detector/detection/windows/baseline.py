@@ -1,51 +1,66 @@
-"""The client's own normal: River's exponentially weighted means of a number and of its square.
+"""What is normal for one number: River's mean and variance, forgetting slowly.
 
-Two means instead of `river.stats.EWVar`: the first value that an `EWMean` learns becomes its state, so that two floats
-restore it exactly, while the state of `EWVar` can only be read as opaque bytes of one River version.
+`river.stats.Var` weighs the first values alike, where an exponentially weighted mean would hang on to the very first; once
+`memory` values are in, each new one counts 1 / memory. Three numbers restore it exactly, on any machine.
 """
 
+import math
 from typing import Self
 
 from river import stats
 
-FADING = 0.02
-"""Weight of the newest value: a memory of about fifty values."""
-
 
 class Baseline:
-    """Online model of one number of one client."""
+    """Online model of one number. Encoded as plain values (`state`, `from_state`)."""
 
-    __slots__ = ("mean", "seen", "square")
+    __slots__ = ("memory", "model")
 
-    def __init__(self) -> None:
-        self.seen = 0
-        self.mean = stats.EWMean(FADING)
-        self.square = stats.EWMean(FADING)
+    def __init__(self, memory: float = 50.0) -> None:
+        """Forget with the time constant `memory`, in values."""
+        self.memory = memory
+        self.model = stats.Var()
+
+    @property
+    def seen(self) -> float:
+        """Values taken in, at most `memory`."""
+        seen: float = self.model.mean.n
+        return seen
+
+    @property
+    def mean(self) -> float:
+        """Mean; 0 before the first value."""
+        mean: float = self.model.mean.get()
+        return mean
+
+    @property
+    def variance(self) -> float:
+        """Variance; 0 before the second value."""
+        variance: float = self.model.get()
+        return max(0.0, variance)
 
     def learn(self, value: float) -> None:
         """Take one value in."""
-        self.seen += 1
-        self.mean.update(value)
-        self.square.update(value * value)
+        model = self.model
+        model.update(value)
+        if model.mean.n > self.memory:
+            model._S *= self.memory / model.mean.n  # noqa: SLF001 - River's own forgetting has no warm start
+            model.mean.n = self.memory
 
-    def variance(self) -> float:
-        """Exponentially weighted variance (Finch, "Incremental calculation of weighted mean and variance", 2009)."""
-        mean: float = self.mean.get()
-        square: float = self.square.get()
-        return max(0.0, square - mean * mean)
+    def deviations(self, value: float, noise: float) -> float:
+        """How many standard deviations `value` lies above the mean; `noise` is added to the variance, must be > 0."""
+        return (value - self.mean) / math.sqrt(self.variance + noise)
 
-    def state(self) -> tuple[int, float, float]:
-        """Everything needed to go on: values seen, mean, mean of squares."""
-        return self.seen, self.mean.get(), self.square.get()
+    def state(self) -> tuple[float, float, float, float]:
+        """Everything needed to go on: memory, values seen, mean, sum of squared deviations."""
+        model = self.model
+        return self.memory, model.mean.n, model.mean._mean, model._S  # noqa: SLF001 - explicit instead of a pickle
 
     @classmethod
-    def from_state(cls, state: tuple[int, float, float]) -> Self:
+    def from_state(cls, state: tuple[float, float, float, float]) -> Self:
         """Exactly the baseline that `state` was taken from."""
-        baseline = cls()
-        baseline.seen, mean, square = state
-        if baseline.seen:
-            baseline.mean.update(mean)
-            baseline.square.update(square)
+        baseline = cls(state[0])
+        model = baseline.model
+        model.mean.n, model.mean._mean, model._S = state[1:]  # noqa: SLF001
         return baseline
 
     def __eq__(self, other: object) -> bool:
