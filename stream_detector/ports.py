@@ -208,5 +208,8 @@ class Observer(Protocol):
     def unsaved_since(self, seconds: float, profiles_in_memory: int) -> None:
         """Age of the oldest call that no checkpoint includes (0 for none), and how many profiles are in memory."""
 
+    def released(self, partition: int) -> None:
+        """The partition is not ours any more."""
+
     def store_retry(self) -> None:
         """The store did not answer; the operation is tried again."""

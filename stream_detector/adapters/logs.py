@@ -27,6 +27,8 @@ _MAX_TRACE_CHARS = 20_000
 _MAX_NAME_CHARS = 100
 _MAX_ITEMS = 20
 _MAX_DEPTH = 3
+_TALKATIVE = ("aiokafka", "faust", "kafka", "mode")
+"""Libraries whose INFO is about themselves; heard at DEBUG."""
 _SECRET_FIELDS = frozenset({"prompt", "sketch"})
 _STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
@@ -42,6 +44,9 @@ def configure(level: str, stream: TextIO | None = None) -> None:
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
+    if level == "INFO":
+        for name in _TALKATIVE:
+            logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class JsonLines(logging.Formatter):

@@ -4,10 +4,14 @@ No label ever names a client.
 """
 
 from collections import Counter as Tally
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from stream_detector.domain.decisions import Decision
+from stream_detector.domain.decisions import Action, Decision, Mode
+from stream_detector.domain.errors import RejectReason
 from stream_detector.ports import CheckpointReport, ChunkReport
 
 _LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -96,8 +100,16 @@ class HookMetrics:
 class PrometheusObserver:
     """Counts what a worker's service reports (implements `ports.Observer`)."""
 
-    def __init__(self, metrics: WorkerMetrics) -> None:
+    def __init__(self, metrics: WorkerMetrics, detectors: Iterable[str]) -> None:
+        """Make every series that can occur at once, so that the first event of a kind shows as an increase from 0."""
         self._metrics = metrics
+        for detector in detectors:
+            for state in ("scored", "warming"):
+                metrics.readings.labels(detector, state)
+            for action, mode in product((Action.THROTTLE, Action.BLOCK), Mode):
+                metrics.decisions.labels(action, mode, detector)
+        for reason in RejectReason:
+            metrics.dead_letters.labels(reason)
 
     def chunk(self, report: ChunkReport) -> None:
         """One micro-batch was handled."""
@@ -125,6 +137,11 @@ class PrometheusObserver:
         """Age of the oldest unsaved call, and profiles in memory."""
         self._metrics.checkpoint_age.set(seconds)
         self._metrics.profiles.set(profiles_in_memory)
+
+    def released(self, partition: int) -> None:
+        """The partition is not ours any more."""
+        with suppress(KeyError):
+            self._metrics.valve_open.remove(str(partition))
 
     def store_retry(self) -> None:
         """The store did not answer."""

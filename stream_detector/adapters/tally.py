@@ -32,6 +32,9 @@ class Tally:
     def unsaved_since(self, seconds: float, profiles_in_memory: int) -> None:
         """Offline nothing is saved."""
 
+    def released(self, partition: int) -> None:
+        """Offline nothing is saved."""
+
     def store_retry(self) -> None:
         """The store in memory always answers."""
 

@@ -13,7 +13,7 @@ from stream_detector.adapters.metrics import PrometheusObserver, WorkerMetrics
 from stream_detector.bootstrap.operator import enter_allowlist
 from stream_detector.bootstrap.parts import clock_of, sketcher_of, stores_of
 from stream_detector.bootstrap.topics import make_topics
-from stream_detector.detection.detectors.catalogue import build_all
+from stream_detector.detection.detectors.catalogue import build_all, names
 from stream_detector.detection.engine import Engine
 from stream_detector.detection.policy import Policy
 from stream_detector.domain.errors import ConfigError
@@ -46,7 +46,7 @@ async def _run(settings: Settings, policy: Policy) -> int:
     metrics = WorkerMetrics(registry)
     _serve_metrics(settings, registry)
     async with AsyncExitStack() as stack:
-        outside = await _open_outside(settings, PrometheusObserver(metrics), stack)
+        outside = await _open_outside(settings, PrometheusObserver(metrics, sorted(names())), stack)
         retried = outside.observer.store_retry
         await until_answered(
             lambda: enter_allowlist(

@@ -4,7 +4,8 @@ StreamDetectorError
 ├── ConfigError        the operator: a setting, policy file or stored state does not fit; nothing was started
 ├── MalformedCall      the producer: this call is dead-lettered with the reason, its neighbours go on
 ├── StoreUnavailable   nobody yet: retried on the stream; at the hook the named fail-open / fail-closed setting answers
-└── OwnershipLost      nobody: another worker owns the partition now; this one must drop it without writing
+├── OwnershipLost      nobody: another worker owns the partition now, or the store is ahead of us; drop it, write nothing
+└── ChildFailed        the user of the embedded stack: a child process died (`embedded.children`)
 """
 
 from enum import StrEnum

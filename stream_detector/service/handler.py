@@ -151,6 +151,7 @@ class Service:
     def forget(self, partition: int) -> None:
         """See `ports.ChunkHandler.forget`."""
         self._owned.pop(partition, None)
+        self._outside.observer.released(partition)
 
     async def _load(self, owned: Owned, taken: Sequence[Taken]) -> None:
         missing = owned.missing(one.call.client for one in taken)

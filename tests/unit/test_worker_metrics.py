@@ -16,7 +16,7 @@ class Page:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self.observer = PrometheusObserver(WorkerMetrics(self._registry))
+        self.observer = PrometheusObserver(WorkerMetrics(self._registry), ["coverage"])
 
     def __getitem__(self, name: str) -> float | None:
         return self.value(name)
@@ -53,11 +53,24 @@ def test_chunks_add_up(page: Page) -> None:
     assert (page["chunk_records_count"], page["chunk_records_sum"], page["chunk_seconds_sum"]) == (2, 12, 1.0)
 
 
+def test_series_that_can_occur_start_at_zero(page: Page) -> None:
+    assert page.value("decisions_total", action="throttle", mode="shadow", reason="coverage") == 0
+    assert page.value("readings_total", detector="coverage", state="warming") == 0
+
+
+def test_a_released_partition_reports_no_valve_any_more(page: Page) -> None:
+    page.observer.chunk(_chunk(valve_open=True))
+    assert page.value("valve_open", partition="3") == 1
+    page.observer.released(3)
+    page.observer.released(3)
+    assert page.value("valve_open", partition="3") is None
+
+
 def test_every_dead_letter_counts_under_its_reason(page: Page) -> None:
     page.observer.chunk(_chunk(rejected=[RejectReason.FUTURE, RejectReason.PAST, RejectReason.FUTURE]))
     assert page.value("dead_letters_total", reason="future") == 2
     assert page.value("dead_letters_total", reason="past") == 1
-    assert page.value("dead_letters_total", reason="unreadable") is None
+    assert page.value("dead_letters_total", reason="unreadable") == 0
 
 
 def test_a_decision_counts_under_the_detector_with_the_greatest_part(page: Page) -> None:
