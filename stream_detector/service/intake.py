@@ -61,7 +61,8 @@ class Reader:
                     dead.append(
                         self._dead_letter(partition, record, wire.misplaced(index, call, self._why(call, now_s)))
                     )
-            dead.extend(self._dead_letter(partition, record, rejected) for rejected in decoded.rejected)
+            if decoded.rejected:
+                dead.extend(self._dead_letter(partition, record, rejected) for rejected in decoded.rejected)
         return Intake(taken, dead)
 
     def _sketched(self, call: ApiCall) -> ApiCall:

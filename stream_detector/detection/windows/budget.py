@@ -9,6 +9,7 @@ from stream_detector.domain.calls import ApiCall
 
 MEMORY_S = 90 * 86_400.0
 """Time constant of the decayed totals."""
+FORGET_EVERY_S = 3600.0
 
 
 class BudgetWindow(Struct, array_like=True):
@@ -21,13 +22,16 @@ class BudgetWindow(Struct, array_like=True):
 
     def observe(self, call: ApiCall) -> None:
         """Count one call."""
-        if call.ts > self.updated_ts:
-            if self.updated_ts >= 0:
-                keep = math.exp((self.updated_ts - call.ts) / MEMORY_S)
-                self.output_tokens *= keep
-                self.input_tokens *= keep
-            self.updated_ts = call.ts
+        if call.ts - self.updated_ts >= FORGET_EVERY_S:
+            self._forget(call.ts)
         self.output_tokens += call.output_tokens or 0
         self.input_tokens += call.input_tokens or 0
         if call.sketch is not None:
             self.prompts.add(call.sketch.digest)
+
+    def _forget(self, ts: float) -> None:
+        if self.updated_ts >= 0:
+            keep = math.exp((self.updated_ts - ts) / MEMORY_S)
+            self.output_tokens *= keep
+            self.input_tokens *= keep
+        self.updated_ts = ts

@@ -19,13 +19,23 @@ class NetworkWindow(Struct, array_like=True):
     agents: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(4, DAY_S))
     seen: int = 0
     switches: int = 0
-    last: int = 0
+    day: int = -1
+    """Day of the newest distinct values: within it a repeated value need not be added again."""
+    last_ip: str = ""
+    last_agent: str = ""
+    last_network: int = 0
 
     def observe(self, call: ApiCall) -> None:
         """Count one call; without an address only its user agent."""
         ts = call.ts
-        if call.ua is not None:
-            self.agents.add(ts, hash64(call.ua))
+        day = int(ts // DAY_S)
+        if day > self.day:
+            self.day = day
+            self.last_ip = self.last_agent = ""
+        agent = call.ua
+        if agent is not None and agent != self.last_agent:
+            self.last_agent = agent
+            self.agents.add(ts, hash64(agent))
         ip = call.ip
         if ip is None:
             return
@@ -33,12 +43,18 @@ class NetworkWindow(Struct, array_like=True):
             self.seen >>= 1
             self.switches >>= 1
         self.seen += 1
+        if ip != self.last_ip:
+            self.last_ip = ip
+            self._move(ts, ip)
+
+    def _move(self, ts: float, ip: str) -> None:
+        """Count an address that is not the one before."""
         self.addresses.add(ts, hash64(ip))
         network = hash64(network_of(ip))
-        if network != self.last:
+        self.networks.add(ts, network)
+        if network != self.last_network:
+            self.last_network = network
             self.switches += 1
-            self.last = network
-            self.networks.add(ts, network)
 
     def switching(self) -> float:
         """Share of calls that come from another network than the call before, 0 to 1."""

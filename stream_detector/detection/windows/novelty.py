@@ -8,6 +8,8 @@ from stream_detector.detection.windows.distinct import Distinct, SlidingDistinct
 from stream_detector.domain.calls import Sketch
 
 DAY_S = 86_400.0
+SHINGLES = 2
+"""Of each prompt: a sample is enough for a growth law."""
 
 
 class NoveltyWindow(Struct, array_like=True):
@@ -22,11 +24,13 @@ class NoveltyWindow(Struct, array_like=True):
     day: int = -1
     today: int = 0
     yesterday: int = 0
+    last_head: int = -1
 
     def observe(self, ts: float, sketch: Sketch) -> None:
         """Count one prompt."""
         day = int(ts // DAY_S)
-        if day > self.day:
+        is_new_day = day > self.day
+        if is_new_day:
             self.yesterday = self.today if day == self.day + 1 else 0
             self.today = 0
             self.day = day
@@ -36,8 +40,10 @@ class NoveltyWindow(Struct, array_like=True):
             self.half_seen = self.seen
             self.half_shingles = self.shingles.count()
         self.prompts.add(ts, sketch.digest)
-        self.heads.add(ts, sketch.head)
-        for shingle in sketch.shingles[:4]:
+        if sketch.head != self.last_head or is_new_day:
+            self.last_head = sketch.head
+            self.heads.add(ts, sketch.head)
+        for shingle in sketch.shingles[:SHINGLES]:
             self.shingles.add(shingle)
 
     def recent(self) -> int:

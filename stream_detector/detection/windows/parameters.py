@@ -42,4 +42,4 @@ class ParameterWindow(Struct, array_like=True):
         for token, bias in (params.logit_bias or {}).items():
             hashed = hash64(token)
             self.tokens.add(ts, hashed)
-            self.pairs.add(ts, mix64(hashed ^ hash64(repr(bias))))
+            self.pairs.add(ts, mix64(hashed + int(bias * 1e6)))
