@@ -128,9 +128,9 @@ def _explain(error: Exception, content: object) -> str:
     """Name the field, the value where it cannot be a secret, and what it should have been."""
     if not isinstance(error, msgspec.ValidationError):
         return str(error)
-    if isinstance(content, dict):
-        content = {name: value for name, value in content.items() if name not in _SECRET_FIELDS}
-    return explain(error, content, ApiCall)
+    if not isinstance(content, dict):
+        return explain(error, {}, ApiCall)  # all of it may be a prompt: its type must do
+    return explain(error, {name: value for name, value in content.items() if name not in _SECRET_FIELDS}, ApiCall)
 
 
 def _readable(content: object) -> dict[str, str]:
