@@ -117,6 +117,13 @@ class Limiter(Protocol):
         """Count one call against the subject's limit; a refused call costs nothing."""
 
 
+class AddressBook(Protocol):
+    """What is known about addresses. Geography is context for people: it never leads to an action."""
+
+    def country(self, ip: str) -> str | None:
+        """ISO 3166-1 alpha-2 code of a valid address, or None."""
+
+
 class DecisionLog(Protocol):
     """The compacted topic of decisions."""
 

@@ -2,10 +2,11 @@
 
 import logging
 
+from stream_detector.adapters.address_book import MmdbAddressBook
 from stream_detector.adapters.clocks import ScaledClock, WallClock
 from stream_detector.adapters.redis_stores import RedisStores
 from stream_detector.detection.sketching import Sketcher
-from stream_detector.ports import Clock
+from stream_detector.ports import AddressBook, Clock
 from stream_detector.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -24,6 +25,15 @@ def sketcher_of(settings: Settings) -> Sketcher:
         _log.warning("STREAM_DETECTOR_SKETCH_SALT is empty: sketches can be compared with guessed texts; set a secret")
         return Sketcher(PUBLIC_SALT)
     return Sketcher(settings.sketch_salt.encode())
+
+
+def address_book_of(settings: Settings) -> AddressBook | None:
+    """The address database, if the settings name one.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    return MmdbAddressBook(settings.country_mmdb) if settings.country_mmdb else None
 
 
 def stores_of(settings: Settings) -> RedisStores:

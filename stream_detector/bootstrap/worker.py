@@ -11,7 +11,7 @@ from stream_detector.adapters.kafka import KafkaDeadLetterLog, KafkaDecisionLog,
 from stream_detector.adapters.logs import configure
 from stream_detector.adapters.metrics import PrometheusObserver, WorkerMetrics
 from stream_detector.bootstrap.operator import enter_allowlist
-from stream_detector.bootstrap.parts import clock_of, sketcher_of, stores_of
+from stream_detector.bootstrap.parts import address_book_of, clock_of, sketcher_of, stores_of
 from stream_detector.bootstrap.topics import make_topics
 from stream_detector.detection.detectors.catalogue import build_all, names
 from stream_detector.detection.engine import Engine
@@ -90,7 +90,7 @@ def _service(settings: Settings, policy: Policy, outside: Outside, allowlist: Al
         checkpoint_calls=settings.checkpoint_calls,
         max_profiles=settings.max_profiles,
     )
-    reader = Reader(settings.topic_calls, limits, sketcher_of(settings))
+    reader = Reader(settings.topic_calls, limits, sketcher_of(settings), address_book_of(settings))
     return Service(Engine(build_all(), policy), reader, pace, outside, allowlist.allowed_until)
 
 

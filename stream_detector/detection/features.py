@@ -35,6 +35,8 @@ class Features(Struct, frozen=True, gc=False):
     networks: float
     addresses: float
     user_agents: float
+    countries: float
+    """Of the addresses; for people to read, not for decisions."""
     switch_share: float
     """Share of calls from another network than the call before."""
     biased_tokens: float
@@ -99,6 +101,7 @@ def extract(profile: Profile) -> Features:
         networks=network.networks.count(),
         addresses=network.addresses.count(),
         user_agents=network.agents.count(),
+        countries=network.countries.count(),
         switch_share=network.switching(),
         biased_tokens=parameters.tokens.count() if parameters.biased else 0.0,
         token_bias_pairs=parameters.pairs.count() if parameters.biased else 0.0,

@@ -89,6 +89,8 @@ class ApiCall(Struct, frozen=True, omit_defaults=True, kw_only=True):
     payment: _Text | None = None
     """Keyed hash of the means of payment."""
     ip: Annotated[str, Meta(max_length=45)] | None = None
+    ip_country: Annotated[str, Meta(max_length=2)] | None = None
+    """Country of `ip` (ISO 3166-1 alpha-2), if the gateway knows it; else looked up where a database is set."""
     ua: Annotated[str, Meta(max_length=1024)] | None = None
     ja4: _Text | None = None
     route: Annotated[str, Meta(max_length=1024)] | None = None

@@ -9,7 +9,7 @@ from stream_detector.detection.sketching import Sketcher
 from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.dead_letters import DeadLetter
 from stream_detector.domain.errors import MalformedCall, RejectReason
-from stream_detector.ports import Record
+from stream_detector.ports import AddressBook, Record
 from stream_detector.wire import calls as wire
 
 
@@ -38,9 +38,10 @@ class Intake(Struct, frozen=True):
 
 
 class Reader:
-    """Decodes records, checks times, sketches prompts."""
+    """Decodes records, checks times, sketches prompts, looks addresses up."""
 
-    def __init__(self, topic: str, limits: Limits, sketcher: Sketcher) -> None:
+    def __init__(self, topic: str, limits: Limits, sketcher: Sketcher, book: AddressBook | None = None) -> None:
+        self._book = book
         self._topic = topic
         self._limits = limits
         self._sketcher = sketcher
@@ -55,8 +56,7 @@ class Reader:
             decoded = wire.decode(record.value, max_bytes=max_bytes)
             for index, call in enumerate(decoded.calls):
                 if earliest_s <= call.ts <= latest_s:
-                    usable = call if call.prompt is None else self._sketched(call)
-                    taken.append(Taken(usable, record.offset, record.timestamp_ms))
+                    taken.append(Taken(self._completed(call), record.offset, record.timestamp_ms))
                 else:
                     dead.append(
                         self._dead_letter(partition, record, wire.misplaced(index, call, self._why(call, now_s)))
@@ -65,10 +65,14 @@ class Reader:
                 dead.extend(self._dead_letter(partition, record, rejected) for rejected in decoded.rejected)
         return Intake(taken, dead)
 
-    def _sketched(self, call: ApiCall) -> ApiCall:
-        """The call without its text."""
-        sketch = call.sketch or self._sketcher.sketch(call.prompt or "")
-        return msgspec.structs.replace(call, sketch=sketch, prompt=None)
+    def _completed(self, call: ApiCall) -> ApiCall:
+        """The call without its text, and with what we know of its address."""
+        if call.prompt is not None:
+            sketch = call.sketch or self._sketcher.sketch(call.prompt)
+            call = msgspec.structs.replace(call, sketch=sketch, prompt=None)
+        if self._book is not None and call.ip is not None and call.ip_country is None:
+            call = msgspec.structs.replace(call, ip_country=self._book.country(call.ip))
+        return call
 
     def _why(self, call: ApiCall, now_s: float) -> MalformedCall:
         ahead_s = call.ts - now_s

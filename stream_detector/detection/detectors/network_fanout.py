@@ -49,6 +49,7 @@ class NetworkFanout(Struct, frozen=True):
             "networks": features.networks,
             "addresses": features.addresses,
             "user_agents": features.user_agents,
+            "countries": features.countries,
             "network_switch_share": features.switch_share,
         }
         return Scored(1.0 - tail, evidence)

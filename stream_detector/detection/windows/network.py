@@ -17,12 +17,13 @@ class NetworkWindow(Struct, array_like=True):
     addresses: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(5, DAY_S))
     networks: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(6, DAY_S))
     agents: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(4, DAY_S))
+    countries: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(4, DAY_S))
     seen: int = 0
     switches: int = 0
     day: int = -1
     """Day of the newest distinct values: within it a repeated value need not be added again."""
-    last_ip: str = ""
-    last_agent: str = ""
+    last_address: int = 0
+    last_agent: int = 0
     last_network: int = 0
 
     def observe(self, call: ApiCall) -> None:
@@ -31,11 +32,12 @@ class NetworkWindow(Struct, array_like=True):
         day = int(ts // DAY_S)
         if day > self.day:
             self.day = day
-            self.last_ip = self.last_agent = ""
-        agent = call.ua
-        if agent is not None and agent != self.last_agent:
-            self.last_agent = agent
-            self.agents.add(ts, hash64(agent))
+            self.last_address = self.last_agent = 0
+        if call.ua is not None:
+            agent = hash64(call.ua)
+            if agent != self.last_agent:
+                self.last_agent = agent
+                self.agents.add(ts, agent)
         ip = call.ip
         if ip is None:
             return
@@ -43,13 +45,16 @@ class NetworkWindow(Struct, array_like=True):
             self.seen >>= 1
             self.switches >>= 1
         self.seen += 1
-        if ip != self.last_ip:
-            self.last_ip = ip
+        address = hash64(ip)
+        if address != self.last_address:
+            self.last_address = address
+            self.addresses.add(ts, address)
             self._move(ts, ip)
+            if call.ip_country is not None:
+                self.countries.add(ts, hash64(call.ip_country))
 
     def _move(self, ts: float, ip: str) -> None:
-        """Count an address that is not the one before."""
-        self.addresses.add(ts, hash64(ip))
+        """Count the network of an address that is not the one before."""
         network = hash64(network_of(ip))
         self.networks.add(ts, network)
         if network != self.last_network:

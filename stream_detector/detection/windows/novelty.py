@@ -17,7 +17,7 @@ class NoveltyWindow(Struct, array_like=True):
 
     prompts: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(7, DAY_S))
     heads: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(6, DAY_S))
-    shingles: Distinct = field(default_factory=lambda: Distinct.of(7))
+    shingles: Distinct = field(default_factory=lambda: Distinct.of(6))
     seen: int = 0
     half_seen: int = 0
     half_shingles: float = 0.0
