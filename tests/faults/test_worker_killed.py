@@ -6,9 +6,8 @@ partition states, offsets, standing decisions, template counts) and every distin
 
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -21,9 +20,9 @@ from servers.processes import wait_until
 
 from stream_detector.domain.decisions import Action, Decision
 
-_RARELY = {"checkpoint_s": 3600, "checkpoint_calls": 400}
+_RARELY = {"checkpoint_s": 3600, "checkpoint_calls": 300}
 """Checkpoints by count alone: what was handled since the last one is surely unsaved."""
-_OFTEN = {"checkpoint_s": 0.2, "checkpoint_calls": 300}
+_OFTEN = {"checkpoint_s": 0.2}
 _PATIENT = {"rebalance_timeout_s": 3}
 """Two workers must find the time to rejoin; one alone need not wait for a dead one."""
 _uninterrupted: list[Ending] = []
@@ -65,37 +64,27 @@ def test_no_template_is_shared_across_partitions(expected: Ending) -> None:
 
 
 def test_a_worker_killed_again_and_again_ends_as_if_it_had_never_stopped(fresh: Installation, expected: Ending) -> None:
-    records = traffic.records()
-    cuts = [0, len(records) // 4, len(records) // 2, 3 * len(records) // 4]
-    for begin, end in pairwise(cuts):
-        fresh.produce(records[begin:end])
-        unsaved = end - sum(fresh.saved().values())
+    sent, quarter = 0, len(traffic.records()) // 4
+    for _ in range(3):
+        saved = sum(fresh.saved().values())
         worker = fresh.start(**_RARELY)
-        worker.wait_handled(unsaved)
+        worker.wait_partitions(traffic.PARTITIONS)
+        sent = _produce_until_unsaved(fresh, range(sent, sent + quarter), saved, worker)
         worker.kill()
-        assert sum(fresh.saved().values()) < end, "nothing was unsaved when it was killed"
-    fresh.produce(records[cuts[-1] :])
-    saved = fresh.saved()
+    fresh.produce(traffic.records()[sent:])
+    before = fresh.saved()
     in_full_flow = fresh.start(**_OFTEN)
-    wait_until(lambda: fresh.saved() != saved, "a checkpoint")
+    wait_until(lambda: fresh.saved() != before, "a checkpoint")
     in_full_flow.kill()
     _finish(fresh, fresh.start(**_OFTEN))
     _assert_equal(fresh.ending(), expected)
 
 
 def test_what_a_killed_worker_owned_another_takes_over(fresh: Installation, expected: Ending) -> None:
-    records = traffic.records()
-    third = len(records) // 3
-    victim, survivor = fresh.start(**_RARELY, **_PATIENT), fresh.start(**_OFTEN, **_PATIENT)
-    for worker in (victim, survivor):
-        worker.wait_partitions(2)
-    fresh.produce(records[:third])
-    wait_until(lambda: victim.handled() + survivor.handled() >= third, "a third of the records", 60)
-    fresh.produce(records[third : 2 * third])
-    wait_until(lambda: victim.handled() + survivor.handled() >= 2 * third, "two thirds of the records", 60)
+    victim, survivor = _two_workers(fresh)
+    sent = _produce_until_unsaved(fresh, range(2 * len(traffic.records()) // 3), 0, victim, survivor)
     victim.kill()
-    assert sum(fresh.saved().values()) < 2 * third, "nothing was unsaved when it was killed"
-    fresh.produce(records[2 * third :])
+    fresh.produce(traffic.records()[sent:])
     _finish(fresh, survivor)
     _assert_equal(fresh.ending(), expected)
 
@@ -103,16 +92,10 @@ def test_what_a_killed_worker_owned_another_takes_over(fresh: Installation, expe
 def test_a_worker_that_was_frozen_while_another_took_over_changes_nothing(
     fresh: Installation, expected: Ending
 ) -> None:
-    records = traffic.records()
-    half = len(records) // 2
-    frozen, successor = fresh.start(**_RARELY, **_PATIENT), fresh.start(**_OFTEN, **_PATIENT)
-    for worker in (frozen, successor):
-        worker.wait_partitions(2)
-    fresh.produce(records[:half])
-    wait_until(lambda: frozen.handled() + successor.handled() >= half, "half of the records", 60)
+    frozen, successor = _two_workers(fresh)
+    sent = _produce_until_unsaved(fresh, range(2 * len(traffic.records()) // 3), 0, frozen, successor)
     frozen.send_signal(signal.SIGSTOP)
-    assert sum(fresh.saved().values()) < half, "nothing was unsaved when it was frozen"
-    fresh.produce(records[half:])
+    fresh.produce(traffic.records()[sent:])
     fresh.wait_all_saved()
     frozen.send_signal(signal.SIGCONT)
     frozen.wait_partitions(2)
@@ -143,6 +126,41 @@ def _installation(topics: KafkaTopics, redis_url: str, directory: Path) -> Itera
     with installed(topics, redis_url, directory, clock=traffic.CLOCK) as installation:
         installation.create_calls(traffic.PARTITIONS)
         yield installation
+
+
+def _two_workers(installation: Installation) -> tuple[WorkerProcess, WorkerProcess]:
+    """One that saves rarely and one that saves often, with two partitions each."""
+    workers = installation.start(**_RARELY, **_PATIENT), installation.start(**_OFTEN, **_PATIENT)
+    for worker in workers:
+        worker.wait_partitions(traffic.PARTITIONS // 2)
+    return workers
+
+
+def _produce_until_unsaved(installation: Installation, part: range, saved: int, *workers: WorkerProcess) -> int:
+    """Send a part of the records, and a few more until the first worker has handled some that no checkpoint includes.
+
+    Args:
+        installation: to send to.
+        part: of the records, by number.
+        saved: how many records were saved when the workers started.
+        workers: all that run.
+
+    Returns:
+        How many records were sent, from the first one on.
+    """
+    records, begin = traffic.records(), part.start
+    for end in range(part.stop, len(records), 20):
+        installation.produce(records[begin:end])
+        begin = end
+        _wait_handled(end - saved, workers)
+        ends, saved_now = installation.topics.end_offsets(installation.calls), installation.saved()
+        if any(saved_now[partition] < ends[partition] for partition in workers[0].partitions()):
+            return end
+    pytest.fail("a worker that saves rarely has saved everything")
+
+
+def _wait_handled(count: int, workers: Sequence[WorkerProcess]) -> None:
+    wait_until(lambda: sum(worker.handled() for worker in workers) >= count, f"{count} handled records", 60)
 
 
 def _finish(installation: Installation, worker: WorkerProcess) -> None:
