@@ -30,14 +30,14 @@ def page(name: str) -> str:
     return (ROOT / "docs" / f"{name}.md").read_text("utf-8")
 
 
-def blocks(language: str, *paths: Path) -> list[Block]:
-    """All code blocks in one language, of these pages or of all; indentation of a block inside a list is removed."""
+def blocks(*languages: str, path: Path | None = None) -> list[Block]:
+    """Code blocks in these languages, of one page or of all; the indentation of a block inside a list is removed."""
     found: list[Block] = []
-    for path in paths or PAGES:
-        for number, match in enumerate(_BLOCK.finditer(path.read_text("utf-8")), 1):
-            if match[2] == language:
+    for each in PAGES if path is None else [path]:
+        for number, match in enumerate(_BLOCK.finditer(each.read_text("utf-8")), 1):
+            if match[2] in languages:
                 text = re.sub(f"^{match[1]}", "", match[3], flags=re.MULTILINE)
-                found.append(Block(path.name, number, language, text))
+                found.append(Block(each.name, number, match[2], text))
     return found
 
 
@@ -67,7 +67,7 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def words_of(kind: inspect.Type) -> str:
+def words_of(kind: inspect.Type) -> str:  # noqa: C901, PLR0911 - a table
     """A type and its range in the words of the documents; None, where it is allowed, goes without saying."""
     match kind:
         case inspect.UnionType(types):
