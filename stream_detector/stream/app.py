@@ -71,8 +71,7 @@ class Stream:
 
     async def release_all(self) -> None:
         """Save and commit everything, and handle nothing from now on."""
-        await self.delivery.close()
-        await self.app.consumer.commit()
+        await self._commit(await self.delivery.close())
 
     def _connect(self, options: StreamOptions) -> None:
         app = self.app
@@ -97,15 +96,17 @@ class Stream:
 
     async def _on_rebalance_complete(self, _app: object, **_signal: object) -> None:
         """Claim, and let the checkpoints decide where Faust starts: it seeks to the committed offsets after this."""
-        starts = await self.delivery.claim(await self._end_offsets(self.delivery.assigned))
-        if starts:
-            offsets = {TP(self._topic, partition): offset for partition, offset in starts.items()}
-            await self.app.consumer._commit(offsets)  # noqa: SLF001 - the public method never goes back
+        await self._commit(await self.delivery.claim(await self._end_offsets(self.delivery.assigned)))
 
     async def _on_revoked(self, _app: object, revoked: Iterable[TP], **_signal: object) -> None:
         """Release. The broker gives the partitions to nobody else before this returns, or the rebalance timeout ends."""
-        await self.delivery.release(self._partitions(revoked))
-        await self.app.consumer.commit()
+        await self._commit(await self.delivery.release(self._partitions(revoked)))
+
+    async def _commit(self, offsets: Mapping[int, int]) -> None:
+        """Commit these offsets, whatever Faust knows of acknowledgements: it forgets them at the begin of a rebalance."""
+        if offsets:
+            tps = {TP(self._topic, partition): offset for partition, offset in offsets.items()}
+            await self.app.consumer._commit(tps)  # noqa: SLF001 - the public method commits acknowledgements only
 
     async def _end_offsets(self, partitions: Iterable[int]) -> dict[int, int]:
         """Partition -> offset of its next record.

@@ -128,30 +128,39 @@ class Delivery:
             for partition, owned in self._owned.items():
                 self._acknowledge_saved(partition, owned)
 
-    async def release(self, partitions: Iterable[int]) -> None:
-        """Kafka takes these partitions away: save, acknowledge and forget them. Commit afterwards."""
+    async def release(self, partitions: Iterable[int]) -> dict[int, int]:
+        """Kafka takes these partitions away: save and forget them.
+
+        Returns:
+            Partition -> offset to commit, for those of which something is saved.
+        """
         released = frozenset(partitions)
         self._assigned -= released
+        offsets: dict[int, int] = {}
         async with self._one_at_a_time:
             for partition in sorted(released):
                 self._arrived.pop(partition, None)
-                if partition in self._owned:
-                    await self._release(partition)
+                offset = await self._release(partition)
+                if offset:
+                    offsets[partition] = offset
+        return offsets
 
-    async def close(self) -> None:
-        """Release everything, and do nothing from now on. Commit afterwards."""
-        released = self._assigned
-        await self.release(released)
+    async def close(self) -> dict[int, int]:
+        """Release everything, and do nothing from now on; returns what `release` does."""
+        offsets = await self.release(self._assigned)
         self._is_closed = True
+        return offsets
 
-    async def _release(self, partition: int) -> None:
+    async def _release(self, partition: int) -> int:
+        """Offset after the last saved record; 0 for none."""
+        if partition not in self._owned:
+            return 0
         try:
             await self._handler.release(partition)
         except OwnershipLost as lost:
             self._forget(partition, lost)
-            return
-        for _last_offset, acknowledge in self._owned.pop(partition).unacknowledged:
-            acknowledge()
+            return 0
+        return self._owned.pop(partition).next_offset
 
     def _acknowledge_saved(self, partition: int, owned: _Owned) -> None:
         saved_offset = self._handler.saved_offset(partition)

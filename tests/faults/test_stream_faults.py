@@ -10,8 +10,10 @@ from servers.kafka_topics import KafkaTopics
 from servers.processes import wait_until
 from streaming.workers import Worker, Workers
 
+_MOST_WORKERS = 3  # of four partitions, so that everybody has work
 
-@pytest.mark.parametrize("seed", [1, 2])
+
+@pytest.mark.parametrize("seed", [1])
 def test_workers_that_start_stop_and_die_at_random_lose_and_double_nothing(workers: Workers, seed: int) -> None:
     workers.new_topic()
     chance = random.Random(seed)
@@ -22,7 +24,7 @@ def test_workers_that_start_stop_and_die_at_random_lose_and_double_nothing(worke
         produced += 400
         running[-1].wait_for("claim")
         time.sleep(chance.uniform(0, 0.5))  # where in its work a worker is met is the point
-        if len(running) > 1 and chance.random() < 0.6:
+        if len(running) == _MOST_WORKERS or (len(running) > 1 and chance.random() < 0.6):
             leaving = running.pop(chance.randrange(len(running)))
             if chance.random() < 0.5:
                 leaving.kill()
@@ -31,6 +33,7 @@ def test_workers_that_start_stop_and_die_at_random_lose_and_double_nothing(worke
         else:
             running.append(_start(workers))
     wait_until(lambda: workers.saved_records() == produced, "every record to be saved", 120)
+    running[-1].wait_for("claim")
     assert [worker.stop() for worker in running] == [0] * len(running)
     assert workers.committed() == workers.topics.end_offsets(workers.topic)
     workers.assert_everything_counts_once()

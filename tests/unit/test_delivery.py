@@ -137,14 +137,14 @@ async def test_each_offset_reaches_the_handler_once_and_ascending() -> None:
 
 
 @_run
-async def test_release_acknowledges_everything_that_was_handled() -> None:
-    stream = _Stream()
-    await stream.assign(0, 1)
+async def test_release_tells_what_to_commit_and_acknowledges_nothing_more() -> None:
+    stream = _Stream({2: 41})
+    await stream.assign(0, 1, 2)
     await stream.delivery.handle(stream.chunk(0, 0))
     await stream.delivery.handle(stream.chunk(0, 1))
-    await stream.delivery.release([0, 1])
-    assert stream.acknowledged == [(0, 0), (0, 1)]
-    assert stream.handler.calls[-2:] == [("release", 0), ("release", 1)]
+    assert await stream.delivery.release([0, 1, 2]) == {0: 2, 2: 42}
+    assert stream.acknowledged == []
+    assert stream.handler.calls[-3:] == [("release", 0), ("release", 1), ("release", 2)]
 
 
 @_run
@@ -204,9 +204,9 @@ async def test_a_partition_lost_while_handling_is_forgotten_and_never_acknowledg
     await stream.delivery.handle(stream.chunk(0, 0))
     await stream.delivery.handle(stream.chunk(0, 1))
     await stream.delivery.handle(stream.chunk(1, 0))
-    await stream.delivery.release([0, 1])
+    assert await stream.delivery.release([0, 1]) == {1: 1}
     assert [call for call in stream.handler.calls if call[1] == 0][-1] == ("forget", 0)
-    assert stream.acknowledged == [(1, 0)]
+    assert stream.acknowledged == []
 
 
 @_run
@@ -215,9 +215,8 @@ async def test_a_partition_lost_at_its_last_checkpoint_is_forgotten_and_never_ac
     await stream.assign(0)
     await stream.delivery.handle(stream.chunk(0, 0))
     stream.handler.lost.add(0)
-    await stream.delivery.release([0])
+    assert await stream.delivery.release([0]) == {}
     assert stream.handler.calls[-1] == ("forget", 0)
-    assert stream.acknowledged == []
 
 
 @_run
@@ -260,13 +259,12 @@ async def test_nothing_happens_after_close() -> None:
     stream = _Stream()
     await stream.assign(0)
     await stream.delivery.handle(stream.chunk(0, 0))
-    await stream.delivery.close()
+    assert await stream.delivery.close() == {0: 1}
     calls = list(stream.handler.calls)
     await stream.assign(0)
     await stream.delivery.handle(stream.chunk(0, 1))
     await stream.delivery.tick()
     assert stream.handler.calls == calls
-    assert stream.acknowledged == [(0, 0)]
 
 
 @_run
