@@ -8,6 +8,7 @@ Rules:
 2. Nothing that a client chose can forge a line or control a terminal: control characters and everything outside ASCII are
    escaped.
 3. Long text is cut.
+4. An error that this package raises on purpose explains itself: it stands without its traceback.
 
 Fields given as `extra={...}` stand beside the others; a client id is welcome there (it is no metric label anywhere).
 """
@@ -22,6 +23,8 @@ from itertools import islice
 from pathlib import PurePath
 from typing import TextIO
 
+from stream_detector.domain.errors import StreamDetectorError
+
 _MAX_TEXT_CHARS = 1_000
 _MAX_TRACE_CHARS = 20_000
 _MAX_NAME_CHARS = 100
@@ -29,6 +32,8 @@ _MAX_ITEMS = 20
 _MAX_DEPTH = 3
 _TALKATIVE = ("aiokafka", "faust", "kafka", "mode")
 """Libraries whose INFO is about themselves; heard at DEBUG."""
+_ECHOING = "kafka"
+"""kafka-python makes topics at the start, once; what it cannot do the adapter says in one line."""
 _SECRET_FIELDS = frozenset({"prompt", "sketch"})
 _STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
@@ -47,6 +52,8 @@ def configure(level: str, stream: TextIO | None = None) -> None:
     if level == "INFO":
         for name in _TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)
+    if level != "DEBUG":
+        logging.getLogger(_ECHOING).setLevel(logging.CRITICAL)
 
 
 class JsonLines(logging.Formatter):
@@ -61,7 +68,7 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": _cut(_message(record), _MAX_TEXT_CHARS),
         }
-        if record.exc_info:
+        if record.exc_info and not isinstance(record.exc_info[1], StreamDetectorError):
             fields["exception"] = _cut(self.formatException(record.exc_info), _MAX_TRACE_CHARS)
         taken = _STANDARD_FIELDS | fields.keys()
         extra = {name: value for name, value in record.__dict__.items() if name not in taken}
