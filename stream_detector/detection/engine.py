@@ -131,7 +131,6 @@ class Engine:
 
     def _through_valve(self, client: str, step: Step, valve: Valve, now_s: float) -> Step:
         """The step, or its shadow while the valve is open. What stands already is no new action."""
-        valve.rest(now_s)
         if step.mode is Mode.SHADOW or step.renewed or valve.admits(client, now_s, self._policy.valve):
             return step
         return Step(step.action, Mode.SHADOW, step.duration_s, step.renewed, VALVE_NOTE)

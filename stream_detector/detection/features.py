@@ -79,10 +79,10 @@ def _observed_hours(profile: Profile) -> float:
 def extract(profile: Profile) -> Features:
     """Read every window once; changes nothing."""
     rate, gaps, templates, novelty = profile.rate, profile.gaps, profile.templates, profile.novelty
-    network, parameters = profile.network, profile.parameters
+    network, parameters, now_s = profile.network, profile.parameters, profile.last_ts
     template, share = templates.top()
     recent = novelty.recent()
-    prompts = min(float(recent), novelty.prompts.count())
+    prompts = min(float(recent), novelty.prompts.count(now_s))
     return Features(
         calls=profile.calls,
         day_calls=rate.day_calls(),
@@ -96,15 +96,15 @@ def extract(profile: Profile) -> Features:
         near_duplicate_share=templates.near_share(),
         recent_prompts=recent,
         distinct_prompts=prompts,
-        distinct_heads=min(prompts, novelty.heads.count()),
+        distinct_heads=min(prompts, novelty.heads.count(now_s)),
         shingle_growth=novelty.growth(),
-        networks=network.networks.count(),
-        addresses=network.addresses.count(),
-        user_agents=network.agents.count(),
-        countries=network.countries.count(),
+        networks=network.networks.count(now_s),
+        addresses=network.addresses.count(now_s),
+        user_agents=network.agents.count(now_s),
+        countries=network.countries.count(now_s),
         switch_share=network.switching(),
-        biased_tokens=parameters.tokens.count() if parameters.biased else 0.0,
-        token_bias_pairs=parameters.pairs.count() if parameters.biased else 0.0,
+        biased_tokens=parameters.tokens.count(now_s) if parameters.biased else 0.0,
+        token_bias_pairs=parameters.pairs.count(now_s) if parameters.biased else 0.0,
         one_token_share=parameters.one_token / max(1, parameters.seen),
         lifetime_prompts=profile.budget.prompts.count(),
     )

@@ -19,9 +19,13 @@ class Valve(Struct, array_like=True):
     """Hash of the client -> event time of the newest action wanted."""
     is_open: bool = False
     """Whether the newest action wanted was turned into shadow."""
+    wanted_s: float = 0.0
+    """Event time of the newest action wanted."""
 
     def count(self, profile: Profile, ts: float) -> None:
-        """Count a client as active, once per slot."""
+        """Count a client as active, once per slot; any client's call tells that time has passed."""
+        if self.is_open:
+            self.rest(ts)
         slot = int(ts // WINDOW_S)
         if slot > self.slot:
             self.active_before = self.active if slot == self.slot + 1 else 0
@@ -34,6 +38,7 @@ class Valve(Struct, array_like=True):
     def admits(self, client: str, now_s: float, policy: ValvePolicy) -> bool:
         """Count a client about to be acted on; False when the action must be a shadow one."""
         self.acted[hash64(client)] = now_s
+        self.wanted_s = max(self.wanted_s, now_s)
         if len(self.acted) > policy.min_clients:
             self.acted = {hashed: ts for hashed, ts in self.acted.items() if now_s - ts <= WINDOW_S}
         recent = len(self.acted)
@@ -43,6 +48,6 @@ class Valve(Struct, array_like=True):
 
     def rest(self, now_s: float) -> None:
         """Close the valve when nobody was to be acted on for a window."""
-        if self.is_open and all(now_s - ts > WINDOW_S for ts in self.acted.values()):
+        if self.is_open and now_s - self.wanted_s > WINDOW_S:
             self.is_open = False
             self.acted.clear()

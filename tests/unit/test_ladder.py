@@ -184,6 +184,16 @@ def test_valve_closes_after_ten_quiet_minutes() -> None:
     assert not valve.is_open
 
 
+def test_valve_closes_when_anybody_calls_after_ten_quiet_minutes() -> None:
+    valve = active_valve(10)
+    for number in range(5):
+        valve.admits(f"client {number}", NOW_S, ValvePolicy(share=0.1, min_clients=0))
+    valve.count(Profile(), NOW_S + 599)
+    assert valve.is_open
+    valve.count(Profile(), NOW_S + 601)
+    assert not valve.is_open
+
+
 def test_a_client_is_active_once_per_slot() -> None:
     valve, profile = Valve(), Profile()
     for second in range(100):

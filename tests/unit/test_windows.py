@@ -45,16 +45,24 @@ def test_sliding_distinct_forgets_after_two_periods() -> None:
     for number in range(50):
         counter.add(0.0, hash64(f"day one {number}"))
     counter.add(DAY_S, hash64("day two"))
-    assert counter.count() == pytest.approx(51, rel=0.3)
+    assert counter.count(DAY_S) == pytest.approx(51, rel=0.3)
     counter.add(2 * DAY_S, hash64("day three"))
-    assert counter.count() == pytest.approx(2, abs=0.5)
+    assert counter.count(2 * DAY_S) == pytest.approx(2, abs=0.5)
 
 
 def test_sliding_distinct_forgets_all_after_a_gap() -> None:
     counter = SlidingDistinct.of(7, DAY_S)
     counter.add(0.0, 1)
     counter.add(5 * DAY_S, 2)
-    assert counter.count() == pytest.approx(1, abs=0.1)
+    assert counter.count(5 * DAY_S) == pytest.approx(1, abs=0.1)
+
+
+def test_sliding_distinct_forgets_although_nothing_new_comes() -> None:
+    counter = SlidingDistinct.of(7, DAY_S)
+    counter.add(0.0, 1)
+    counter.add(DAY_S, 2)
+    assert counter.count(2 * DAY_S) == pytest.approx(1, abs=0.1)
+    assert counter.count(3 * DAY_S) == 0.0
 
 
 def test_late_item_counts_in_the_current_period() -> None:
@@ -62,7 +70,7 @@ def test_late_item_counts_in_the_current_period() -> None:
     counter.add(3 * DAY_S, hash64("new"))
     counter.add(0.0, hash64("late"))
     assert counter.epoch == 3
-    assert counter.count() == pytest.approx(2, abs=0.5)
+    assert counter.count(0.0) == pytest.approx(2, abs=0.5)
 
 
 def test_rate_slides_over_24_hours() -> None:
@@ -189,8 +197,8 @@ def test_novelty_tells_new_prompts_from_repeated_ones() -> None:
         assert repeated_sketch is not None
         fresh.observe(START_S, fresh_sketch)
         repeated.observe(START_S, repeated_sketch)
-    assert fresh.prompts.count() == pytest.approx(1000, rel=0.4)
-    assert repeated.prompts.count() == pytest.approx(10, abs=2)
+    assert fresh.prompts.count(START_S) == pytest.approx(1000, rel=0.4)
+    assert repeated.prompts.count(START_S) == pytest.approx(10, abs=2)
     assert fresh.growth() > 0.7
     assert repeated.growth() < 0.2
 
@@ -199,7 +207,7 @@ def test_networks_count_prefixes_and_switches() -> None:
     window = NetworkWindow()
     for number in range(200):
         window.observe(call_at(START_S + number, ip=f"10.0.{number % 20}.{number % 7}"))
-    assert window.networks.count() == pytest.approx(20, rel=0.5)
+    assert window.networks.count(START_S) == pytest.approx(20, rel=0.5)
     assert window.switching() > 0.95
 
 
@@ -207,7 +215,7 @@ def test_addresses_of_one_network_are_one_network() -> None:
     window = NetworkWindow()
     for number in range(200):
         window.observe(call_at(START_S + number, ip=f"2001:db8:0:{number:x}::1"))
-    assert window.networks.count() == pytest.approx(1, abs=0.1)
+    assert window.networks.count(START_S) == pytest.approx(1, abs=0.1)
     assert window.switching() < 0.05
 
 
@@ -216,8 +224,8 @@ def test_parameters_count_tokens_and_pairs() -> None:
     for number in range(60):
         params = Params(max_tokens=1, top_logprobs=5, logit_bias={str(number % 3): float(number)})
         window.observe(ApiCall(id="x", ts=START_S, client="c", params=params))
-    assert window.tokens.count() == pytest.approx(3, abs=0.5)
-    assert window.pairs.count() == pytest.approx(60, rel=0.5)
+    assert window.tokens.count(START_S) == pytest.approx(3, abs=0.5)
+    assert window.pairs.count(START_S) == pytest.approx(60, rel=0.5)
     assert window.one_token == window.logprobs == window.biased == 60
 
 

@@ -49,6 +49,6 @@ class ParameterProbe(Struct, frozen=True):
             "token_bias_pairs": pairs,
             "one_token_share": window.one_token / window.seen,
             "logprobs_share": window.logprobs / window.seen,
-            "parameter_sets": window.settings.count(),
+            "parameter_sets": window.settings.count(context.now_s),
         }
         return Scored(1.0 - power_tail(max(tokens, pairs / 2), self.half, self.power), evidence)

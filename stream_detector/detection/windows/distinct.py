@@ -89,8 +89,11 @@ class SlidingDistinct(Struct, array_like=True, gc=False):
         self.current = bytearray(size)
         self.epoch = epoch
 
-    def count(self) -> float:
-        """Estimated number of distinct items in the current and the previous period."""
-        if not any(self.previous):
+    def count(self, now_s: float) -> float:
+        """Estimated number of distinct items in the period of `now_s` and the one before, whenever the last one came."""
+        passed = int(now_s // self.period_s) - self.epoch
+        if passed > 1:
+            return 0.0
+        if passed == 1 or not any(self.previous):
             return estimate(self.current)
         return estimate(bytes(map(max, self.current, self.previous)))
