@@ -105,14 +105,14 @@ class Delivery:
             records = owned.unhandled(chunk.records)
             if not records:
                 return
-            owned.unacknowledged.append((last_offset, chunk.acknowledge))
-            owned.next_offset = last_offset + 1
             try:
                 await self._handler.handle(chunk.partition, records)
             except OwnershipLost as lost:
                 self._forget(chunk.partition, lost)
-            else:
-                self._acknowledge_saved(chunk.partition, owned)
+                return
+            owned.next_offset = last_offset + 1
+            owned.unacknowledged.append((last_offset, chunk.acknowledge))
+            self._acknowledge_saved(chunk.partition, owned)
 
     async def tick(self) -> None:
         """Let the handler write what is due, and acknowledge what is saved."""

@@ -1,28 +1,24 @@
-"""Prometheus, configured as shipped, reads a worker and a hook; every panel and every alert then has an answer."""
+"""Prometheus, configured as shipped, reads a worker and a hook at work: every panel shows something, every alert is a query."""
 
 import json
 import math
 import shutil
-import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from prometheus_client import CollectorRegistry, MetricsHandler
+from running import live_traffic
+from running.hook_process import HookProcess
+from running.installation import installed
+from servers.kafka_topics import KafkaTopics
 from servers.processes import ServerProcess, free_port, wait_until
-
-from stream_detector.adapters.metrics import HookMetrics, WorkerMetrics
-from stream_detector.domain.decisions import Action, Mode
-from stream_detector.domain.errors import RejectReason
-from stream_detector.domain.verdicts import Cause
 
 _DEPLOY = Path(__file__).parents[2] / "deploy"
 _DASHBOARD: dict[str, Any] = json.loads((_DEPLOY / "grafana" / "dashboards" / "overview.json").read_text())
@@ -33,93 +29,40 @@ _ALERTS: list[dict[str, Any]] = [
     for group in yaml.safe_load((_DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"]
     for rule in group["rules"]
 ]
-_TICK_S = 0.2
 
 
 class Targets(NamedTuple):
-    """`host:port` of a worker's and a hook's metrics; both have something to report in every panel."""
+    """`host:port` of a worker's and a hook's metrics."""
 
     worker: str
     hook: str
 
 
 @pytest.fixture(scope="module")
-def live_targets() -> Iterator[Targets]:
-    """Two pages with the catalogue's metrics, which grow as if there were traffic."""
-    with _page(_working) as worker, _page(_answering) as hook:
-        yield Targets(worker, hook)
+def live_targets(kafka: str, redis_session_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Targets]:
+    """A worker and a hook on real servers, with traffic of every sort, after the first decisions."""
+    folder = tmp_path_factory.mktemp("installation")
+    settings = {"clock": live_traffic.CLOCK, "max_future_s": live_traffic.MAX_FUTURE_S}
+    with (
+        closing(KafkaTopics(kafka)) as topics,
+        installed(topics, redis_session_url, folder, **settings) as installation,
+    ):
+        installation.create_calls(2)
+        worker = installation.start()
+        with closing(HookProcess(installation.settings, folder / "hook.log")) as hook:
+            hook.wait_ready()
+            worker.wait_partitions(2)
+            with live_traffic.flowing(kafka, installation.calls, hook):
+                _wait_for_decisions(hook)
+                yield Targets(worker.address, hook.address)
+        topics.delete_created()
 
 
-@contextmanager
-def _page(start: Callable[[CollectorRegistry], Callable[[], None]]) -> Iterator[str]:
-    """Serve a registry that `start` fills, and call what it returns several times a second."""
-    registry = CollectorRegistry()
-    tick, ended = start(registry), threading.Event()
-
-    def tick_until_ended() -> None:
-        while not ended.wait(_TICK_S):
-            tick()
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), MetricsHandler.factory(registry))
-    threads = [threading.Thread(target=server.serve_forever), threading.Thread(target=tick_until_ended)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_port}"
-    finally:
-        ended.set()
-        server.shutdown()
-        for thread in threads:
-            thread.join()
-        server.server_close()
-
-
-def _working(registry: CollectorRegistry) -> Callable[[], None]:
-    """A worker with two partitions."""
-    worker = WorkerMetrics(registry)
-    worker.transport.labels("chunked").set(1)
-    worker.profiles.set(12_000)
-
-    def tick() -> None:
-        worker.calls.inc(3_000)
-        worker.replayed.inc()
-        worker.chunk_records.observe(250)
-        worker.chunk_seconds.observe(0.007)
-        worker.call_to_decision.observe(0.08)
-        worker.checkpoint_seconds.observe(0.02)
-        worker.checkpoint_bytes.inc(200_000)
-        worker.checkpoint_age.set(1.5)
-        worker.store_retries.inc(0)
-        for partition in ("0", "1"):
-            worker.lag.labels(partition).set(120)
-            worker.valve_open.labels(partition).set(0)
-        for reason in RejectReason:
-            worker.dead_letters.labels(reason).inc()
-        for detector in ("volume_spike", "shared_template"):
-            worker.readings.labels(detector, "warming").inc()
-            worker.readings.labels(detector, "scored").inc(9)
-            for action in Action:
-                for mode in Mode:
-                    worker.decisions.labels(action, mode, detector).inc()
-
-    return tick
-
-
-def _answering(registry: CollectorRegistry) -> Callable[[], None]:
-    """A hook with a fresh table."""
-    hook = HookMetrics(registry)
-
-    def tick() -> None:
-        hook.seconds.observe(0.000_04)
-        hook.table_age.set(0.4)
-        hook.limiter_errors.inc(0)
-        for action in Action:
-            for cause in Cause:
-                hook.verdicts.labels(action, cause).inc()
-            for mode in Mode:
-                hook.subjects.labels(action, mode).set(3)
-
-    return tick
+def _wait_for_decisions(hook: HookProcess) -> None:
+    people = live_traffic.people()
+    wait_until(lambda: hook.ask(people.blocked) == 403, "a client is blocked")
+    wait_until(lambda: hook.ask(people.throttled) == 429, "a throttled client is over its limit")
+    assert hook.ask(people.honest) == hook.ask(None) == 200
 
 
 class Prometheus:

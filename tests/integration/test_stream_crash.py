@@ -43,6 +43,13 @@ def test_an_error_of_the_handler_ends_the_process_and_commits_nothing_beyond_the
     workers.assert_everything_counts_once()
 
 
+def test_an_error_of_the_timer_ends_the_process(workers: Workers) -> None:
+    workers.new_topic(1)
+    crashing = workers.start(tick_fails=True)
+    assert crashing.exit_code() == 1
+    assert "RuntimeError: the timer failed" in crashing.stderr()
+
+
 def test_records_are_read_again_when_kafka_is_ahead_of_the_checkpoint(workers: Workers) -> None:
     workers.new_topic(1)
     workers.produce(1000)

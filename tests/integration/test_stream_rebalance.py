@@ -25,6 +25,22 @@ def test_workers_may_join_and_leave_in_full_flow(workers: Workers) -> None:
     assert _owners_overlap(first, second) == []
 
 
+def test_a_worker_without_a_partition_waits_and_stops_like_the_others(workers: Workers) -> None:
+    workers.new_topic(1)
+    workers.produce(100)
+    first = workers.start()
+    first.wait_handled(100)
+    second = workers.start()
+    first.wait_for("release")  # the second has joined
+    wait_until(lambda: len(first.events("claim")) + len(second.events("claim")) == 2, "the second claim")
+    owner, idle = (second, first) if second.events("claim") else (first, second)
+    assert idle.stop() == 0
+    workers.produce(100, begin=100)
+    wait_until(lambda: workers.saved_records() == 200, "every record to be saved")
+    assert owner.stop() == 0
+    assert workers.committed() == workers.topics.end_offsets(workers.topic)
+
+
 def test_a_killed_workers_partitions_go_to_the_other(workers: Workers) -> None:
     workers.new_topic()
     first = workers.start(pause_s=0.002, max_chunk_records=5)

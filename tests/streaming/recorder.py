@@ -87,12 +87,14 @@ class Recorder:
         checkpoint_s: float = 0.3,
         pause_s: float = 0.0,
         raise_at: bytes | None = None,
+        tick_fails: bool = False,
     ) -> None:
         self._checkpoints = checkpoints
         self._log = log.open("a", buffering=1)
         self._checkpoint_s = checkpoint_s
         self._pause_s = pause_s
         self._raise_at = raise_at
+        self._tick_fails = tick_fails
         self._memory: dict[int, Saved] = {}
         self._saved: dict[int, int] = {}
         self._saved_at = time.monotonic()
@@ -124,6 +126,9 @@ class Recorder:
             )
 
     async def tick(self) -> None:
+        if self._tick_fails and self._memory:
+            message = "the timer failed"
+            raise RuntimeError(message)
         if time.monotonic() - self._saved_at >= self._checkpoint_s:
             self._saved_at = time.monotonic()
             for partition in tuple(self._memory):

@@ -23,6 +23,8 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     pause_s: float = 0.0
     max_chunk_records: int = 500
     raise_at: str | None = None
+    """The handler fails at this value."""
+    tick_fails: bool = False
     stall_limit_s: float = 120.0
     pretend_faust: str | None = None
     """Version of faust-streaming that this process believes to be installed."""
@@ -46,6 +48,7 @@ def main(options: WorkerOptions) -> int:
             checkpoint_s=options.checkpoint_s,
             pause_s=options.pause_s,
             raise_at=options.raise_at.encode() if options.raise_at else None,
+            tick_fails=options.tick_fails,
         )
         stream_options = StreamOptions(
             bootstrap_servers=options.bootstrap,
