@@ -21,6 +21,7 @@ _MARKED_FIXTURES = {
     "kafka": "kafka",
     "private_kafka": "kafka",
     "redis_url": "redis",
+    "redis_session_url": "redis",
     "private_redis": "redis",
     "data_dir": "data",
 }
@@ -73,7 +74,8 @@ def workers(request: pytest.FixtureRequest, kafka_topics: KafkaTopics, tmp_path:
 
 
 @pytest.fixture(scope="session")
-def _redis_session_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def redis_session_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis for fixtures that outlive a test: with keys of their own, and not beside tests that empty it."""
     given = os.environ.get("STREAM_DETECTOR_TEST_REDIS")
     if given:
         yield given
@@ -85,11 +87,11 @@ def _redis_session_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 
 
 @pytest.fixture
-def redis_url(_redis_session_url: str) -> str:
+def redis_url(redis_session_url: str) -> str:
     """An empty Redis, shared by the run. STREAM_DETECTOR_TEST_REDIS names another one, which is emptied, too."""
-    with redis.Redis.from_url(_redis_session_url) as client:
+    with redis.Redis.from_url(redis_session_url) as client:
         client.flushall()
-    return _redis_session_url
+    return redis_session_url
 
 
 @pytest.fixture

@@ -28,7 +28,9 @@ class WorkerProcess:
     def __init__(self, settings: Mapping[str, object], log: Path) -> None:
         self.log = log
         port = settings.get("metrics_port") or free_port()
-        self._metrics_url = f"http://127.0.0.1:{port}/metrics"
+        self.address = f"127.0.0.1:{port}"
+        """Of its metrics."""
+        self._metrics_url = f"http://{self.address}/metrics"
         reaper = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         with log.open("wb") as output:
             self._process = subprocess.Popen(

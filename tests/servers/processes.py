@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 
@@ -27,7 +27,8 @@ def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 30.0
 class ServerProcess:
     """One child process with its output in a file. The kernel kills it when the test run dies (Linux)."""
 
-    def __init__(self, command: Sequence[str], log: Path) -> None:
+    def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
+        """`environment`: all of its variables; None for those of this process."""
         self.log = log
         reaper = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         with log.open("ab") as output:
@@ -36,6 +37,7 @@ class ServerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                env=environment,
                 start_new_session=True,  # Ctrl-C stops the tests first, then they stop their servers
             )
 

@@ -1,0 +1,46 @@
+"""A hook as an operator runs it: `python -m stream_detector hook`, asked as a gateway asks it."""
+
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+from running.worker_process import environment
+from servers.processes import ServerProcess, free_port
+
+
+class HookProcess:
+    """One process. The kernel kills it when the test run dies (Linux)."""
+
+    def __init__(self, settings: Mapping[str, object], log: Path) -> None:
+        port = free_port()
+        self.address = f"127.0.0.1:{port}"
+        self._header = str(settings.get("hook_client_header", "x-client-id"))
+        command = [sys.executable, "-m", "stream_detector", "hook"]
+        self._server = ServerProcess(command, log, environment({**settings, "hook_port": port}))
+
+    def wait_ready(self) -> None:
+        """Wait until it has read the standing decisions."""
+        self._server.wait_ready(self._is_ready)
+
+    def ask(self, client: str | None) -> int:
+        """The status of its answer to a call of `client`; None for a call that does not say whose it is."""
+        return self._get("/check/v1/chat/completions", {} if client is None else {self._header: client})
+
+    def close(self) -> None:
+        self._server.stop()
+
+    def _is_ready(self) -> bool:
+        try:
+            return self._get("/readyz", {}) == 200
+        except OSError:
+            return False
+
+    def _get(self, path: str, headers: Mapping[str, str]) -> int:
+        request = urllib.request.Request(f"http://{self.address}{path}", headers=dict(headers))
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - ours
+                return int(answer.status)
+        except urllib.error.HTTPError as refusal:
+            return refusal.code
