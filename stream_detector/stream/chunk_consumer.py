@@ -18,8 +18,6 @@ from faust.types.tuples import ack_lock
 
 from stream_detector.ports import Record
 
-DEFAULT_FETCH_MAX_WAIT_MS = 100
-
 
 class ChunkMessage(ConsumerMessage):  # type: ignore[misc]  # Faust is untyped here
     """A Faust message whose value is a list of records."""
@@ -97,7 +95,8 @@ class _ConsumerThread(stock.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fa
 
     def _create_worker_consumer(self, transport: "ChunkTransport") -> Any:  # noqa: ANN401 - aiokafka's consumer
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = transport.fetch_max_wait_ms  # noqa: SLF001 - read once, when the consumer starts
+        if transport.fetch_max_wait_ms is not None:
+            consumer._fetch_max_wait_ms = transport.fetch_max_wait_ms  # noqa: SLF001 - read when the consumer starts
         return consumer
 
 
@@ -107,6 +106,7 @@ class ChunkTransport(stock.Transport):  # type: ignore[misc]  # Faust is untyped
     Consumer = ChunkConsumer
 
     @property
-    def fetch_max_wait_ms(self) -> int:
-        """How long the broker may hold a fetch back that has nothing to return."""
-        return int(self.url[0].query.get("fetch_max_wait_ms", DEFAULT_FETCH_MAX_WAIT_MS))
+    def fetch_max_wait_ms(self) -> int | None:
+        """How long the broker may hold a fetch back that has nothing to return; None for Faust's 1500 ms."""
+        value = self.url[0].query.get("fetch_max_wait_ms")
+        return None if value is None else int(value)

@@ -20,13 +20,17 @@ from stream_detector.stream.app import Stream
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.2
-_CRASH_GRACE_S = 5.0
+_LEAVE_S = 5.0
 _Result = TypeVar("_Result")
 
 
 def run(main: Coroutine[Any, Any, _Result]) -> _Result:
     """Run the worker's coroutine in a new uvloop."""
     return uvloop.run(main)
+
+
+class Stalled(Exception):
+    """Records arrive, but nothing is committed."""
 
 
 class StallWatch:
@@ -57,7 +61,7 @@ async def run_until_stopped(stream: Stream, *, stall_limit_s: float = 120.0, gra
     Args:
         stream: not started yet.
         stall_limit_s: a partition that delivers records, but commits nothing for so long, ends the stream.
-        grace_s: time for the last checkpoint, the last commit and leaving the group; then the process is ended.
+        grace_s: time for the last checkpoint and commit; after 5 s more to leave the group, the process is ended.
 
     Returns:
         The exit code.
@@ -76,14 +80,10 @@ async def run_until_stopped(stream: Stream, *, stall_limit_s: float = 120.0, gra
     if failure is None:
         return await _stop(stream, start, grace_s)
     _log.error("the stream ends: %s: %s", type(failure).__name__, failure)
-    await _leave(stream, start, _CRASH_GRACE_S)
+    await _leave(stream, start)
     if isinstance(failure, ConfigError):
         raise failure
     return 1
-
-
-class Stalled(Exception):
-    """Records arrive, but nothing is committed."""
 
 
 def _failure(stream: Stream, start: asyncio.Task[None], watch: StallWatch) -> BaseException | None:
@@ -108,21 +108,20 @@ async def _stop(stream: Stream, start: asyncio.Task[None], grace_s: float) -> in
             await stream.release_all()
     except TimeoutError:
         _log.error("the last checkpoint was not written within %.0f s; what it lacks will be handled again", grace_s)
-        code = 1
-    else:
-        code = 0
-    await _leave(stream, start, _CRASH_GRACE_S)
-    return code
+        return 1
+    finally:
+        await _leave(stream, start)
+    return 0
 
 
-async def _leave(stream: Stream, start: asyncio.Task[None], grace_s: float) -> None:
-    """Stop the app, which leaves the consumer group; end the process if that hangs."""
+async def _leave(stream: Stream, start: asyncio.Task[None]) -> None:
+    """Stop the app, which leaves the consumer group; end the process if that fails."""
     start.cancel()
-    try:
-        async with asyncio.timeout(grace_s):
-            await stream.app.stop()
-    except TimeoutError:
-        _log.error("the stream did not stop within %.0f s; ending the process", grace_s)
+    stop = asyncio.create_task(stream.app.stop())
+    await asyncio.wait({stop}, timeout=_LEAVE_S)
+    if not stop.done() or stop.exception():
+        reason = stop.exception() if stop.done() else f"not within {_LEAVE_S:.0f} s"
+        _log.error("the stream did not stop (%s); ending the process", reason)
         logging.shutdown()
         os._exit(1)  # the consumer's thread would keep the interpreter alive
 

@@ -8,17 +8,17 @@ from streaming.workers import Worker, Workers
 
 def test_workers_may_join_and_leave_in_full_flow(workers: Workers) -> None:
     workers.new_topic()
-    workers.produce(3000)
+    workers.produce(1500)
     first = workers.start(pause_s=0.002, max_chunk_records=5)
-    first.wait_handled(500)
+    first.wait_handled(300)
     second = workers.start(pause_s=0.002, max_chunk_records=5)
     second.wait_for("claim", 2)
-    workers.produce(2000, begin=3000)
+    workers.produce(1000, begin=1500)
     second.wait_handled(100)
     assert first.stop() == 0
     second.wait_for("claim", 4)
-    workers.produce(1000, begin=5000)
-    wait_until(lambda: workers.saved_records() == 6000, "every record to be saved", 120)
+    workers.produce(500, begin=2500)
+    wait_until(lambda: workers.saved_records() == 3000, "every record to be saved", 120)
     assert second.stop() == 0
     assert workers.committed() == workers.topics.end_offsets(workers.topic)
     workers.assert_everything_counts_once()

@@ -13,7 +13,7 @@ from faust.types import TP
 
 from stream_detector.ports import Record
 from stream_detector.stream import chunked
-from stream_detector.stream.chunk_consumer import DEFAULT_FETCH_MAX_WAIT_MS, ChunkConsumer, ChunkMessage
+from stream_detector.stream.chunk_consumer import ChunkConsumer, ChunkMessage
 
 _PARTITION = TP("calls", 0)
 
@@ -97,7 +97,7 @@ def test_a_gap_between_chunks_is_not_noted(consumer: ChunkConsumer) -> None:
 def test_the_url_says_how_long_a_fetch_may_wait(consumer: ChunkConsumer) -> None:
     assert consumer.transport.fetch_max_wait_ms == 77
     transport = chunked.Transport([faust.App("x", broker="chunked://h:1").conf.broker_consumer[0]], consumer.app)
-    assert transport.fetch_max_wait_ms == DEFAULT_FETCH_MAX_WAIT_MS
+    assert transport.fetch_max_wait_ms is None
 
 
 @pytest.mark.parametrize("package", sorted(chunked.TESTED))
@@ -105,7 +105,7 @@ def test_with_another_version_the_transport_is_fausts_own_and_a_warning_says_so(
     program = (
         "import importlib.metadata as m; real = m.version; "
         f"m.version = lambda name: '9.9.9' if name == {package!r} else real(name); "
-        "from stream_detector.stream import chunked; from faust.transport.drivers.aiokafka import Transport; "
+        "from stream_detector.stream import app, chunked; from faust.transport.drivers.aiokafka import Transport; "
         "assert chunked.Transport is Transport and not chunked.IS_CHUNKED"
     )
     result = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
