@@ -67,11 +67,15 @@ def _with(**fields: object) -> _Change:
 
 
 def _with_params(**fields: object) -> _Change:
-    return lambda call: msgspec.structs.replace(call, params=msgspec.structs.replace(call.params, **fields))
+    return lambda call: msgspec.structs.replace(call, params=msgspec.structs.replace(call.params or Params(), **fields))
 
 
 def _with_sketch(**fields: object) -> _Change:
-    return lambda call: msgspec.structs.replace(call, sketch=msgspec.structs.replace(call.sketch, **fields))
+    def change(call: ApiCall) -> ApiCall:
+        assert call.sketch is not None
+        return msgspec.structs.replace(call, sketch=msgspec.structs.replace(call.sketch, **fields))
+
+    return change
 
 
 _CHANGES: dict[tuple[str, str], _Change] = {
