@@ -1,4 +1,4 @@
-"""What the pages show as a session at the terminal is run, in the order of the page, and says what the page says."""
+"""What the pages show at the terminal is run, in the order of the page, and says what the page says."""
 
 import os
 import re
@@ -10,18 +10,18 @@ import pytest
 from documents.reading import PAGES, Block, blocks
 
 _NUMBER = re.compile(r"\d[\d,.]*")
-_SESSION = ("console", "python", "text")
+_SHOWN = ("console", "python", "text")
 
 
 def _commands(block: Block) -> list[tuple[str, list[str]]]:
     """Each command, and the lines that the page shows after it."""
-    sessions: list[tuple[str, list[str]]] = []
+    found: list[tuple[str, list[str]]] = []
     for line in block.text.splitlines():
         if line.startswith("$ "):
-            sessions.append((line[2:], []))
+            found.append((line[2:], []))
         else:
-            sessions[-1][1].append(line)
-    return sessions
+            found[-1][1].append(line)
+    return found
 
 
 def _run(arguments: list[str], directory: Path) -> tuple[int, list[str]]:
@@ -48,9 +48,9 @@ def _assert_shown(shown: list[str], output: list[str]) -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks("console", path=page)], ids=lambda page: page.name)
-def test_a_session_goes_as_the_page_shows_it(page: Path, tmp_path: Path) -> None:
+def test_a_worked_example_goes_as_the_page_shows_it(page: Path, tmp_path: Path) -> None:
     output: list[str] = []
-    for block in blocks(*_SESSION, path=page):
+    for block in blocks(*_SHOWN, path=page):
         if block.language == "console":
             for command, shown in _commands(block):
                 _, output = _run(["sh", "-euc", command], tmp_path)
@@ -62,5 +62,5 @@ def test_a_session_goes_as_the_page_shows_it(page: Path, tmp_path: Path) -> None
             _assert_shown(block.text.splitlines(), output)
 
 
-def test_there_are_sessions_to_run() -> None:
+def test_there_are_examples_to_run() -> None:
     assert {"offline.md", "policy.md", "settings.md"} <= {block.page for block in blocks("console")}
