@@ -55,6 +55,7 @@ async def _run(settings: Settings, policy: Policy) -> int:
             retried,
         )
         allowlist = Allowlist(outside.decisions, outside.clock)
+        await until_answered(allowlist.read, retried)  # before the first call: nobody allowed is decided about
         service = _service(settings, policy, outside, allowlist)
         stream = create_stream(service, _stream_options(settings))
         metrics.transport.labels(stream.transport).set(1)

@@ -19,6 +19,17 @@ class Allowlist:
         self._clock = clock
         self.allowed_until: dict[str, float] = {}
 
+    async def read(self) -> None:
+        """Learn every live entry.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        standing = await self._store.standing(self._clock.now_s())
+        self.allowed_until.clear()
+        for decision in standing:
+            self._take(decision)
+
     async def follow(self, on_retry: Callable[[], None]) -> None:
         """Run until cancelled."""
         while True:
@@ -31,10 +42,7 @@ class Allowlist:
     async def _follow_once(self) -> None:
         async with aclosing(self._store.changes()) as changes:
             await anext(changes)
-            standing = await self._store.standing(self._clock.now_s())
-            self.allowed_until.clear()
-            for decision in standing:
-                self._take(decision)
+            await self.read()
             async for change in changes:
                 if change is not None:
                     self._take(change)
