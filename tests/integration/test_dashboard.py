@@ -52,29 +52,36 @@ class Targets(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def live_targets(kafka: str, redis_session_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Targets]:
+def topics(kafka: str) -> Iterator[KafkaTopics]:
+    """Topics of this module."""
+    topics = KafkaTopics(kafka)
+    yield topics
+    topics.delete_created()
+    topics.close()
+
+
+@pytest.fixture(scope="module")
+def live_targets(
+    topics: KafkaTopics, redis_session_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Targets]:
     """A worker and a hook on real servers, with traffic of every sort, after the first decisions."""
     folder = tmp_path_factory.mktemp("installation")
     settings = {"clock": live_traffic.CLOCK, "max_future_s": live_traffic.MAX_FUTURE_S}
-    with (
-        closing(KafkaTopics(kafka)) as topics,
-        installed(topics, redis_session_url, folder, **settings) as installation,
-    ):
+    with installed(topics, redis_session_url, folder, **settings) as installation:
         installation.create_calls(2)
         worker = installation.start()
         with closing(HookProcess(installation.settings, folder / "hook.log")) as hook:
             hook.wait_ready()
             worker.wait_partitions(2)
-            with live_traffic.flowing(kafka, installation.calls, hook):
+            with live_traffic.flowing(topics.bootstrap, installation.calls, hook):
                 _wait_for_decisions(hook)
                 yield Targets(worker.address, hook.address)
-        topics.delete_created()
 
 
 def _wait_for_decisions(hook: HookProcess) -> None:
     people = live_traffic.people()
-    wait_until(lambda: hook.ask(people.blocked) == 403, "a client is blocked")
-    wait_until(lambda: hook.ask(people.throttled) == 429, "a throttled client is over its limit")
+    wait_until(lambda: hook.ask(people.blocked) == 403, "a client is blocked", 60)
+    wait_until(lambda: hook.ask(people.throttled) == 429, "a throttled client is over its limit", 60)
     assert hook.ask(people.honest) == hook.ask(None) == 200
 
 

@@ -1,7 +1,7 @@
 """The calls of a scenario, in time order, from the simulator's clients."""
 
 import heapq
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 
 from msgspec import Struct
@@ -46,7 +46,7 @@ def cast_of(script: Script, seed: int, content_of: Callable[[str], Content]) -> 
     return Cast(heapq.merge(*streams, key=attrgetter("ts")), names, frozenset(pausing))
 
 
-def _ids(clients: Iterator[Client] | Collection[Client]) -> frozenset[str]:
+def _ids(clients: Iterable[Client]) -> frozenset[str]:
     return frozenset(client.identity.client for client in clients)
 
 
