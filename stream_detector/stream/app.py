@@ -80,10 +80,9 @@ class Stream:
         await self._commit(await self.delivery.release(self._partitions(revoked)))
 
     async def _commit(self, offsets: Mapping[int, int]) -> None:
-        """Commit these offsets, whatever Faust knows of acknowledgements: it forgets them at the begin of a rebalance."""
         if offsets:
             tps = {TP(self._topic, partition): offset for partition, offset in offsets.items()}
-            await self.app.consumer._commit(tps)  # noqa: SLF001 - the public method commits acknowledgements only
+            await self.app.consumer.commit_offsets(tps)
 
     async def _end_offsets(self, partitions: Iterable[int]) -> dict[int, int]:
         """Partition -> offset of its next record.

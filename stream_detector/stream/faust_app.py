@@ -1,7 +1,7 @@
-"""Faust as the stream needs it: its settings, and two things that it does otherwise."""
+"""Faust as the stream needs it: its settings, and what its consumer does otherwise."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import faust
@@ -34,25 +34,38 @@ class StreamOptions(Struct, frozen=True, kw_only=True):
     Tansu waits it out: a record took 3 and 25 ms (median) to the handler. Only `chunked` obeys."""
 
 
-class _SeekToBeginning:
-    """Mixed into the transport's consumer: seeks also where nothing is committed.
+class _ExactConsumer:
+    """Mixed into the transport's consumer, which brings these:"""
 
-    A fetch that a rebalance overtakes is thrown away by Faust, which then seeks to the committed offsets to read it again.
-    A partition without one would go on behind what was thrown away.
-    """
+    _committed_offset: dict[TP, int | None]
+    _commit_offsets: Callable[[Mapping[TP, int]], Awaitable[bool]]
+    maybe_wait_for_commit_to_finish: Callable[[], Awaitable[bool]]
+    earliest_offsets: Callable[..., Awaitable[Mapping[TP, int]]]
+    seek_wait: Callable[[Mapping[TP, int]], Awaitable[None]]
+
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> None:
+        """Commit exactly these offsets. Faust commits acknowledgements, and forgets them when a rebalance begins."""
+        await self.maybe_wait_for_commit_to_finish()
+        self._committed_offset.update(offsets)  # no acknowledgement that is still to be committed goes below
+        await self._commit_offsets(offsets)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        committed: Mapping[TP, int] = await super().seek_to_committed()  # type: ignore[misc]
+        """Seek also where nothing is committed.
+
+        A fetch that a rebalance overtakes is thrown away by Faust, which then seeks to the committed offsets to read it
+        again. A partition without one would go on behind what was thrown away.
+        """
+        committed: Mapping[TP, int] = await super().seek_to_committed()  # type: ignore[misc]  # see the class
         uncommitted = [tp for tp, offset in committed.items() if not offset]
         if uncommitted:
-            await self.seek_wait(await self.earliest_offsets(*uncommitted))  # type: ignore[attr-defined]
+            await self.seek_wait(await self.earliest_offsets(*uncommitted))
         return committed
 
 
 class _App(faust.App):  # type: ignore[misc]  # Faust is untyped here
     def _new_transport(self) -> Any:  # noqa: ANN401 - Faust is untyped
         transport = super()._new_transport()
-        transport.Consumer = type("Consumer", (_SeekToBeginning, transport.Consumer), {})
+        transport.Consumer = type("Consumer", (_ExactConsumer, transport.Consumer), {})
         return transport
 
     def _create_directories(self) -> None:
