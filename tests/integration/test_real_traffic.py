@@ -49,8 +49,8 @@ def outcome(kafka_topics: KafkaTopics, redis_url: str, data_dir: Path, tmp_path:
         clock = f"scaled:{recorded.START_S + DAYS * 86_400:.0f}:0:0"
         with installed(kafka_topics, redis_url, tmp_path, clock=clock) as installation:
             installation.create_calls(PARTITIONS)
-            send_all(kafka_topics.bootstrap, installation.calls, _records(data_dir, sent))
             worker = installation.start()
+            send_all(kafka_topics.bootstrap, installation.calls, _records(data_dir, sent))
             installation.wait_all_saved(120)
             observed, dead = worker.metric("calls_total"), worker.metric("dead_letters_total")
             assert worker.stop() == 0, worker.output()

@@ -49,7 +49,9 @@ class Installation:
             "key_prefix": self.prefix,
             "group": self.prefix,
             "topic_calls": topics.unique_name("calls"),
-            "topic_decisions": topics.create(1, "decisions", cleanup_policy="compact"),
+            "topic_decisions": topics.create(
+                1, "decisions", cleanup_policy="compact", message_timestamp_type="LogAppendTime"
+            ),
             "topic_dead": topics.create(1, "dead"),
             "rebalance_timeout_s": 1,
             "max_past_s": _LONGEST_S,
