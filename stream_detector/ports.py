@@ -6,6 +6,7 @@ Every store method raises `StoreUnavailable` when the other side does not answer
 """
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from enum import IntEnum
 from typing import Protocol
 
 from msgspec import Struct
@@ -76,16 +77,21 @@ class PopulationStore(Protocol):
         """
 
 
+class Stored(IntEnum):
+    """What became of a decision that was put."""
+
+    REPLAYED = 0
+    """Known already: same subject and partition, offset not above the stored one."""
+    TAKEN = 1
+    PARDONED = 2
+    """Refused: the engine's, against an operator's live `allow`."""
+
+
 class DecisionStore(Protocol):
     """Standing decisions, shared by workers, hooks and the console."""
 
-    async def put(self, decisions: Sequence[Decision], now_s: float) -> list[bool]:
-        """Store and announce.
-
-        Returns:
-            One per decision; False where it was not taken: a replay (same subject and partition, offset not above the
-            stored one) or the engine against an operator's live `allow`.
-        """
+    async def put(self, decisions: Sequence[Decision], now_s: float) -> list[Stored]:
+        """Store and announce; one answer per decision."""
 
     async def standing(self, now_s: float) -> list[Decision]:
         """Every decision that has not expired."""

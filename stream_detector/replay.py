@@ -3,6 +3,7 @@
 import gzip
 import sys
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,7 +64,7 @@ def chunks(lines: BinaryIO) -> Iterator[list[Record]]:
     number = -1
     try:
         for number, line in enumerate(lines):
-            value = line.strip()
+            value = line.removeprefix(BOM_UTF8).strip() if number == 0 else line.strip()
             if value:
                 chunk.append(Record(number, 0, None, value))
             if len(chunk) >= _CHUNK:

@@ -28,6 +28,9 @@ PositiveSeconds = Annotated[float, Meta(gt=0, le=31_536_000)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
 
 
+_TOPICS = tuple(f"{PREFIX}TOPIC_{name}" for name in ("CALLS", "DECISIONS", "DEAD"))
+
+
 class Transport(StrEnum):
     """How Faust fetches from Kafka."""
 
@@ -39,7 +42,7 @@ class Transport(StrEnum):
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings, with their defaults."""
 
-    kafka: str = "localhost:9092"
+    kafka: Annotated[str, Meta(pattern=r"^[^\s,:]+:[0-9]{1,5}(,[^\s,:]+:[0-9]{1,5})*$")] = "localhost:9092"
     """Bootstrap servers, `host:port`, comma-separated."""
     redis: Annotated[str, Meta(pattern=r"^(redis|rediss|unix)://")] = "redis://localhost:6379/0"
     key_prefix: Name = "sd"
@@ -67,7 +70,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Calls with a `ts` further ahead of the clock are dead-lettered."""
     max_past_s: PositiveSeconds = 604_800.0
     """Calls with a `ts` further behind the clock are dead-lettered."""
-    clock: Annotated[str, Meta(pattern=r"^(wall|scaled:[0-9.]+:[0-9.]+:[0-9.]+)$")] = "wall"
+    clock: Annotated[str, Meta(pattern=r"^(wall|scaled(:[0-9]+(\.[0-9]+)?){2}:(?!0+(\.0+)?$)[0-9]+(\.[0-9]+)?)$")] = (
+        "wall"
+    )
     """`wall`, or `scaled:EVENT_S:WALL_S:SPEED` for a simulation: EVENT_S at wall time WALL_S, then SPEED s per s."""
     metrics_host: str = "127.0.0.1"
     metrics_port: Port = 9108
@@ -107,11 +112,17 @@ class Settings(Struct, frozen=True, kw_only=True):
                 raise ConfigError(message)
             values[known[variable]] = value
         try:
-            return msgspec.convert(values, cls, strict=False)
+            settings = msgspec.convert(values, cls, strict=False)
         except msgspec.ValidationError as error:
             field, reason = explain(error, values, cls).split(":", 1)
             message = f"{PREFIX}{field.upper()}:{reason}"
             raise ConfigError(message) from error
+        if len({settings.topic_calls, settings.topic_decisions, settings.topic_dead}) < len(_TOPICS):
+            message = (
+                f"{', '.join(_TOPICS)}: must be three different names; each process reads one and writes the others"
+            )
+            raise ConfigError(message)
+        return settings
 
 
 def load_policy(path: str) -> Policy:
@@ -155,6 +166,10 @@ def _contradictions(policy: Policy) -> Iterator[str]:
     for name in policy.detectors:
         if name not in known:
             yield f"detectors.{name}: no such detector, must be one of {', '.join(sorted(known))}"
+    named: set[str] = set()
     for index, entry in enumerate(policy.allowlist):
+        if entry.client in named:
+            yield f"allowlist[{index}].client: {entry.client!r} is named twice, must be named once"
+        named.add(entry.client)
         if entry.expires.tzinfo is None:
             yield f"allowlist[{index}].expires: {entry.expires} has no time zone, must end in Z or an offset such as +02:00"

@@ -23,18 +23,3 @@ class ScaledClock:
     def now_s(self) -> float:
         """Simulated seconds since 1970."""
         return self._event_s + (time.time() - self._wall_s) * self._speed
-
-
-class LatestClock:
-    """Offline: the time is wherever the recording is."""
-
-    def __init__(self) -> None:
-        self._now_s = 0.0
-
-    def advance(self, now_s: float) -> None:
-        """Move on; never back."""
-        self._now_s = max(self._now_s, now_s)
-
-    def now_s(self) -> float:
-        """Newest event time seen."""
-        return self._now_s

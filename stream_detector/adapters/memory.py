@@ -15,7 +15,7 @@ from stream_detector.domain.dead_letters import DeadLetter
 from stream_detector.domain.decisions import Action, Decision, Limit, Origin, Subject
 from stream_detector.domain.errors import OwnershipLost
 from stream_detector.domain.population import TemplateUse
-from stream_detector.ports import Admission, Checkpoint, Ownership
+from stream_detector.ports import Admission, Checkpoint, Ownership, Stored
 
 _PROOF_EVERY_S = 0.5
 _OLDEST_USE_S = 8 * 86_400.0
@@ -57,12 +57,12 @@ class MemoryProfileStore:
         stored = self._partitions.get(ownership.partition, _Partition())
         if stored.token != ownership.token:
             message = f"partition {ownership.partition}: token {ownership.token} is not the latest ({stored.token})"
-            raise OwnershipLost(message)
+            raise OwnershipLost(message, partition=ownership.partition)
         if checkpoint.offset < stored.offset:
             message = (
                 f"partition {ownership.partition}: offset {checkpoint.offset} is behind the stored {stored.offset}"
             )
-            raise OwnershipLost(message)
+            raise OwnershipLost(message, partition=ownership.partition)
         stored.profiles.update(checkpoint.profiles)
         stored.state = checkpoint.partition_state
         stored.offset = checkpoint.offset
@@ -112,28 +112,28 @@ class MemoryDecisionStore:
         self._known: dict[Subject, _Known] = {}
         self._listeners: set[asyncio.Queue[Decision]] = set()
 
-    async def put(self, decisions: Sequence[Decision], now_s: float) -> list[bool]:
-        """Store and announce; False for a replay, and for the engine against a live pardon."""
+    async def put(self, decisions: Sequence[Decision], now_s: float) -> list[Stored]:
+        """Store and announce."""
         positions = successors(decisions)
         taken = {position: self._put(decisions[position], now_s) for position in sorted(set(positions))}
         return [taken[position] for position in positions]
 
-    def _put(self, decision: Decision, now_s: float) -> bool:
+    def _put(self, decision: Decision, now_s: float) -> Stored:
         known = self._known.setdefault(decision.subject, _Known())
         if decision.origin is Origin.ENGINE:
             source = decision.source
             if source is not None:
                 if source.offset <= known.offsets.get(source.partition, -1):
-                    return False
+                    return Stored.REPLAYED
                 known.offsets[source.partition] = source.offset
             if known.pardoned_until > now_s:
-                return False
+                return Stored.PARDONED
         pardons = decision.origin is Origin.OPERATOR and decision.action is Action.ALLOW
         known.pardoned_until = decision.expires_at if pardons else 0.0
         self._standing[decision.subject] = decision
         for listener in self._listeners:
             listener.put_nowait(decision)
-        return True
+        return Stored.TAKEN
 
     async def standing(self, now_s: float) -> list[Decision]:
         """Every decision that has not expired."""

@@ -15,6 +15,7 @@ from stream_detector.adapters.redis_keys import RedisKeys
 from stream_detector.adapters.redis_link import Command, RedisLink, Script
 from stream_detector.adapters.supersede import successors
 from stream_detector.domain.decisions import Decision, Subject, SubjectKind
+from stream_detector.ports import Stored
 from stream_detector.wire import decisions as wire
 
 _PING_EVERY_S = 0.5
@@ -36,21 +37,21 @@ class RedisDecisionStore:
         self._keys = keys
         self._put = Script("put_decision")
 
-    async def put(self, decisions: Sequence[Decision], now_s: float) -> list[bool]:
+    async def put(self, decisions: Sequence[Decision], now_s: float) -> list[Stored]:
         """Store and announce, all in one round trip.
 
         Returns:
-            One per decision; False for a replay, and for the engine against an operator's live `allow`. Of several from
-            one record about one subject the last is stored, and its answer is given for all.
+            One answer per decision. Of several from one record about one subject the last is stored, and its answer is
+            given for all.
 
         Raises:
-            StoreUnavailable: no answer; any of them may have been stored, and is then False the next time.
+            StoreUnavailable: no answer; any of them may have been stored, and is then REPLAYED the next time.
         """
         positions = successors(decisions)
         sent = sorted(set(positions))
         commands = [self._put_command(decisions[position], now_s) for position in sent]
         answers = await self._link.send_all(commands, f"store {len(commands)} decisions")
-        taken = dict(zip(sent, map(bool, answers), strict=True))
+        taken = dict(zip(sent, map(Stored, answers), strict=True))
         return [taken[position] for position in positions]
 
     def _put_command(self, decision: Decision, now_s: float) -> Command:

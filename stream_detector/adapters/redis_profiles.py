@@ -68,7 +68,7 @@ class RedisProfileStore:
         outcome, stored = await self._link.send(command, f"write the checkpoint of partition {partition}")
         if outcome == b"token":
             message = f"partition {partition}: token {ownership.token} is not the latest ({int(stored)})"
-            raise OwnershipLost(message)
+            raise OwnershipLost(message, partition=ownership.partition)
         if outcome == b"offset":
             message = f"partition {partition}: offset {checkpoint.offset} is behind the stored {int(stored)}"
-            raise OwnershipLost(message)
+            raise OwnershipLost(message, partition=ownership.partition)

@@ -3,7 +3,7 @@
 import math
 import time
 
-from stream_detector.adapters.clocks import LatestClock
+from stream_detector.adapters.clocks import WallClock
 from stream_detector.adapters.memory import MemoryDecisionStore, MemoryPopulationStore, MemoryProfileStore
 from stream_detector.bootstrap.parts import PUBLIC_SALT
 from stream_detector.detection.detectors.catalogue import build_all
@@ -28,7 +28,7 @@ def offline_service(policy: Policy, decisions: DecisionLog, dead_letters: DeadLe
         decision_log=decisions,
         dead_letter_log=dead_letters,
         observer=observer,
-        clock=LatestClock(),
+        clock=WallClock(),
         wall_s=time.time,
         monotonic_s=time.monotonic,
     )

@@ -10,11 +10,11 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.structs import TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
+from stream_detector.adapters.kafka import CAUSED_AT_HEADER
 from stream_detector.demo.ledger import Ledger
 from stream_detector.domain.dead_letters import DeadLetter
 from stream_detector.wire import decisions as decisions_wire
 
-CAUSED_AT_HEADER = "caused_at_ms"
 _FETCH_WAIT_MS = 100
 _POLL_S = 0.25
 

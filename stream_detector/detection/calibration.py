@@ -8,6 +8,8 @@ BINS_PER_DECADE = 10
 DECADES = 6
 MEMORY = 8192
 """At this many scores all counts are halved."""
+OWN_VOTES = 24
+"""At most this many votes are taken for the client's own: a day's worth. It matters while a segment is small."""
 PRIOR = 50.0
 """Until so many scores were seen, the detector's own null model counts as much as they do."""
 
@@ -47,7 +49,7 @@ class Calibrator(Struct, array_like=True):
             own_votes: how often this client was learned; what it said itself does not speak for it.
         """
         own = surprise(suspicion)
-        exceeding = sum(self.bins[int(own * BINS_PER_DECADE) :]) - own_votes
+        exceeding = sum(self.bins[int(own * BINS_PER_DECADE) :]) - min(own_votes, OWN_VOTES)
         if exceeding <= 0:
             return own
         observed = (exceeding + PRIOR * 10.0**-own) / (self.total + PRIOR)

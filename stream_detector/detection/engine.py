@@ -6,6 +6,7 @@ The engine itself holds settings only: all state is in the profile and the parti
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import msgspec
 from msgspec import Struct
 
 from stream_detector.detection import outlier
@@ -133,7 +134,7 @@ class Engine:
         """The step, or its shadow while the valve is open. What stands already is no new action."""
         if step.mode is Mode.SHADOW or step.renewed or valve.admits(client, now_s, self._policy.valve):
             return step
-        return Step(step.action, Mode.SHADOW, step.duration_s, step.renewed, VALVE_NOTE)
+        return msgspec.structs.replace(step, mode=Mode.SHADOW, note=VALVE_NOTE)
 
     def _decide(
         self, client: str, source: Source, profile: Profile, step: Step, evidence: _Evidence
@@ -192,4 +193,4 @@ def _stand(standing: Standing, step: Step, now_s: float) -> None:
     standing.action = step.action
     standing.mode = step.mode
     standing.expires_at = now_s + step.duration_s
-    standing.strikes += 1
+    standing.strikes = step.strikes

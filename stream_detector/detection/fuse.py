@@ -4,7 +4,7 @@ Rules:
 1. A detector contributes its calibrated evidence (-log10 of a tail probability), times its weight, up to its ceiling.
 2. Detectors of one family see the same thing: only the strongest of a family counts.
 3. Families are independent: their evidence adds up, each less `FREE`, because of many signals one is always a little odd.
-4. Behaviour is drawn from what the others look at: it supports them, but is not one of the two that a block needs.
+4. Behaviour is drawn from what the others look at: it supports two of them, and is not one of the two that a block needs.
 5. Risk is the sum in units of `CERTAIN`: 1.0 is one honest client in a million.
 """
 
@@ -18,6 +18,8 @@ from stream_detector.domain.signals import Family
 FREE = 0.5
 """Evidence that every family may show for nothing: odds of one in three."""
 CERTAIN = 6.0
+SUPPORTED = 2
+"""Families that must speak before behaviour supports them."""
 STRONG = 1.0
 """Evidence from which a family counts as one of the two that a block needs: one honest client in ten, after `FREE`."""
 
@@ -38,6 +40,9 @@ def fuse(reasons: Sequence[Reason]) -> Risk:
     strongest: dict[Family, float] = {}
     for reason in reasons:
         strongest[reason.family] = max(strongest.get(reason.family, 0.0), reason.weight - FREE)
+    speaking = sum(evidence >= FREE for family, evidence in strongest.items() if family is not Family.BEHAVIOUR)
+    if speaking < SUPPORTED:
+        strongest.pop(Family.BEHAVIOUR, None)
     total = sum(strongest.values())
     return Risk(
         min(1.0, total / CERTAIN),

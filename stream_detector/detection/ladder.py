@@ -1,7 +1,8 @@
 """The ladder: risk and standing → the next action, if it changes.
 
 Rules:
-1. Content alone may throttle, never block: a block needs two strong families (`fuse.STRONG`).
+1. A block needs two strong families (`fuse.STRONG`), one of them hard. Volume, timing and content tell how hard a client
+   works and on what: an evaluation or a backfill works as hard as a campaign. They throttle, and never block.
 2. Up at once; down only at expiry, and only when the risk is below the rung's `release` (hysteresis).
 3. A decision lasts `duration * factor ** strikes`, capped.
 4. Evidence of shadow detectors alone leads to shadow decisions.
@@ -13,7 +14,10 @@ from stream_detector.detection.fuse import Risk
 from stream_detector.detection.policy import Block, Policy, Throttle
 from stream_detector.detection.profile import EVALUATE_S, Standing
 from stream_detector.domain.decisions import Action, Mode
+from stream_detector.domain.signals import Family
 
+HARD = frozenset({Family.NETWORK, Family.PARAMETERS, Family.COORDINATION})
+"""Families that honest work has no reason to show."""
 _BLOCK_FAMILIES = 2
 _RENEW_SHARE = 0.1
 """A decision is renewed in the last part of its life, so that no gap opens."""
@@ -28,6 +32,8 @@ class Step(Struct, frozen=True):
     action: Action
     mode: Mode
     duration_s: float
+    strikes: int
+    """Decisions on the client so far, this one included."""
     renewed: bool
     """Whether a live decision of the same mode is renewed or raised, rather than a new one made."""
     note: str = ""
@@ -55,8 +61,9 @@ def climb(policy: Policy, standing: Standing, enforced: Risk, every: Risk, now_s
         if remaining_s > _RENEW_SHARE * _duration(policy, rung, max(0, standing.strikes - 1)):
             return None
     renewed = live and standing.mode is mode
-    duration_s = _duration(policy, rung, _strikes(policy, standing, now_s))
-    return Step(action, mode, duration_s, renewed, "renewed or raised" if renewed else "")
+    strikes = _strikes(policy, standing, now_s)
+    duration_s = _duration(policy, rung, strikes)
+    return Step(action, mode, duration_s, strikes + 1, renewed, "renewed or raised" if renewed else "")
 
 
 def _held(standing: Standing, mode: Mode, now_s: float) -> Action:
@@ -67,7 +74,7 @@ def _held(standing: Standing, mode: Mode, now_s: float) -> Action:
 def _wanted(policy: Policy, held: Action, risk: Risk) -> Action:
     """The rung that this risk deserves, holding on to the present one down to its release."""
     block_from = policy.block.release if held is Action.BLOCK else policy.block.risk
-    if len(risk.families) >= _BLOCK_FAMILIES and risk.value >= block_from:
+    if len(risk.families) >= _BLOCK_FAMILIES and risk.families & HARD and risk.value >= block_from:
         return Action.BLOCK
     throttle_from = policy.throttle.risk if held is Action.ALLOW else policy.throttle.release
     return Action.THROTTLE if risk.value >= throttle_from else Action.ALLOW

@@ -18,6 +18,7 @@ KEEP_S = 7 * 86_400.0
 """A template that no new client has taken up for so long is forgotten."""
 MAX_TEMPLATES = 4096
 MAX_HEADS_PER_CLIENT = 4
+"""A client is counted for its first templates only, so that it never counts twice for one."""
 HOT_MEMBERS = 3
 TURN = 256
 """Unchanged templates to exchange in one go."""
@@ -74,7 +75,7 @@ class Population(Struct, array_like=True):
         """Count a new client."""
         if profile.created_ts >= 0:
             self.known += 1
-            self.young += _is_young(profile)
+            self.young += is_young(profile)
             self.fresh += profile.first_ts - profile.created_ts <= FRESH_S
 
     def sight(self, profile: Profile) -> int | None:
@@ -82,15 +83,17 @@ class Population(Struct, array_like=True):
         if profile.created_ts < 0:
             return None
         head, share = profile.templates.top()
-        if share < _MIN_SHARE or profile.templates.heads[head] < _MIN_PROMPTS or head in profile.sighted:
+        if share < _MIN_SHARE or profile.templates.heads[head] < _MIN_PROMPTS:
             return None
-        profile.sighted = [head, *profile.sighted[: MAX_HEADS_PER_CLIENT - 1]]
+        if head in profile.sighted or len(profile.sighted) >= MAX_HEADS_PER_CLIENT:
+            return None
+        profile.sighted.append(head)
         template = self.templates.get(head)
         if template is None:
             self._make_room(profile.last_ts)
             template = self.templates[head] = _Template()
         template.members += 1
-        template.young += _is_young(profile)
+        template.young += is_young(profile)
         template.newest_ts = max(template.newest_ts, profile.last_ts)
         self.hot += template.members == HOT_MEMBERS
         return head
@@ -120,5 +123,8 @@ class Population(Struct, array_like=True):
         self.hot = sum(t.members >= HOT_MEMBERS for t in kept.values())
 
 
-def _is_young(profile: Profile) -> bool:
+def is_young(profile: Profile) -> bool:
+    """Whether the account was young when it was first seen; False where its age is not known."""
+    if profile.created_ts < 0:
+        return False
     return profile.first_ts - profile.created_ts < YOUNG_S

@@ -51,7 +51,7 @@ class Segment(Struct, array_like=True):
             return surprise(signal.reading.suspicion)
         calibrator = self.calibrators.get(signal.detector)
         if calibrator is None:
-            calibrator = self.calibrators[signal.detector] = Calibrator()
+            return surprise(signal.reading.suspicion)
         return calibrator.evidence(signal.reading.suspicion, own_votes)
 
     def learn(self, features: Features, signals: Sequence[Signal], everyone: Norms) -> None:

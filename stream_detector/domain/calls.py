@@ -82,7 +82,7 @@ class ApiCall(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """End user as declared by the client; relays forge it."""
     tier: _Text | None = None
     client_created_ts: _Seconds | None = None
-    quota: Annotated[float, Meta(ge=0)] | None = None
+    quota: Annotated[float, Meta(ge=0, le=1_000_000_000_000)] | None = None
     """Calls a day that the subscription allows."""
     country: _Text | None = None
     time_zone: _Text | None = None

@@ -21,4 +21,4 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
     """Names the field, the value and the allowed range."""
     payload_bytes: int
     fields: dict[str, str]
-    """Known fields that could be read, as text of at most 256 characters; `prompt` never."""
+    """Known fields that could be read, as text of at most 200 characters; `prompt` never."""

@@ -28,6 +28,7 @@ from stream_detector.ports import (
     PopulationStore,
     ProfileStore,
     Record,
+    Stored,
 )
 from stream_detector.service.intake import Intake, Reader, Taken
 from stream_detector.service.owned import Owned
@@ -178,11 +179,15 @@ class Service:
             await until_answered(lambda: outside.dead_letter_log.publish(dead), outside.observer.store_retry)
         if made:
             decisions = [one.decision for one in made]
-            caused_at_ms = [one.sent_ms for one in made]
             now_s = outside.clock.now_s()
-            await until_answered(lambda: outside.decisions.put(decisions, now_s), outside.observer.store_retry)
+            stored = await until_answered(lambda: outside.decisions.put(decisions, now_s), outside.observer.store_retry)
+            # A replayed one may have been stored but not published before a crash; publishing it again is harmless.
+            standing = [one for one, became in zip(made, stored, strict=True) if became is not Stored.PARDONED]
             await until_answered(
-                lambda: outside.decision_log.publish(decisions, caused_at_ms), outside.observer.store_retry
+                lambda: outside.decision_log.publish(
+                    [one.decision for one in standing], [one.sent_ms for one in standing]
+                ),
+                outside.observer.store_retry,
             )
 
     async def _save(self, owned: Owned) -> None:

@@ -14,7 +14,7 @@ import yaml
 
 from stream_detector.bootstrap.topics import CALLS_PARTITIONS
 from stream_detector.settings import PREFIX, Settings
-from stream_detector.stream.runner import _CRASH_GRACE_S, run_until_stopped
+from stream_detector.stream.runner import _LEAVE_S, run_until_stopped
 
 _ROOT = Path(__file__).parents[2]
 _COMPOSE = _ROOT / "docker-compose.yml"
@@ -126,7 +126,7 @@ def test_worker_has_memory_for_all_profiles_that_it_may_hold() -> None:
 
 def test_worker_has_time_for_its_last_checkpoint() -> None:
     grace_s = inspect.signature(run_until_stopped).parameters["grace_s"].default
-    assert int(_service("worker")["stop_grace_period"].removesuffix("s")) > grace_s + _CRASH_GRACE_S
+    assert int(_service("worker")["stop_grace_period"].removesuffix("s")) > grace_s + _LEAVE_S
 
 
 def test_workers_can_be_scaled_because_nothing_of_theirs_is_unique() -> None:

@@ -117,9 +117,20 @@ def test_more_evidence_is_more_suspicion(name: str, less: dict[str, float], more
     assert high_reading.suspicion > low_reading.suspicion
 
 
+def test_an_old_member_is_not_suspected_for_the_young() -> None:
+    detector = next(detector for detector in build_all() if detector.name == "shared_template")
+    profile = example_profile(calls=100, gap_s=1.0, same_head=True)
+    for created_ts in (-1.0, profile.first_ts - 400 * 86_400.0):
+        profile.created_ts = created_ts
+        reading = detector.score(profile, example_context(profile, members=30, young=30))
+        assert isinstance(reading, Scored)
+        assert reading.suspicion == 0.0
+
+
 def test_more_young_members_are_more_suspicion() -> None:
     detector = next(detector for detector in build_all() if detector.name == "shared_template")
     profile = example_profile(calls=100, gap_s=1.0, same_head=True)
+    profile.created_ts = profile.first_ts - 86_400.0
     readings = [detector.score(profile, example_context(profile, members=12, young=young)) for young in (0, 2, 6, 12)]
     suspicions = [reading.suspicion for reading in readings if isinstance(reading, Scored)]
     assert suspicions == sorted(suspicions)

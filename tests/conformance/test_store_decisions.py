@@ -9,6 +9,7 @@ from stores.samples import HOSTILE_NAMES, HOUR_S, NOON_S, from_engine, from_oper
 
 from stream_detector.domain.decisions import Action, Decision, Mode, Reason, SubjectKind
 from stream_detector.domain.signals import Family
+from stream_detector.ports import Stored
 
 _END_S = NOON_S + HOUR_S
 
@@ -92,7 +93,7 @@ def test_an_operator_is_never_refused(stores: Stores, run: Run[Any]) -> None:
 def test_a_live_pardon_outranks_the_engine(stores: Stores, run: Run[Any]) -> None:
     pardon = from_operator(action=Action.ALLOW, expires_at=_END_S)
     _put(stores, run, pardon)
-    assert _put(stores, run, from_engine(offset=5), now_s=_END_S - 0.001) == [False]
+    assert _put(stores, run, from_engine(offset=5), now_s=_END_S - 0.001) == [Stored.PARDONED]
     assert _standing(stores, run) == [pardon]
     assert _put(stores, run, from_engine("acct-2", offset=5)) == [True]
 
@@ -106,7 +107,7 @@ def test_after_the_pardon_the_engine_decides_again(stores: Stores, run: Run[Any]
 
 def test_what_the_pardon_refused_stays_refused_when_it_is_replayed(stores: Stores, run: Run[Any]) -> None:
     _put(stores, run, from_operator(action=Action.ALLOW, expires_at=_END_S))
-    assert _put(stores, run, from_engine(offset=6)) == [False]
+    assert _put(stores, run, from_engine(offset=6)) == [Stored.PARDONED]
     assert _put(stores, run, from_engine(offset=6), now_s=_END_S + 1) == [False]
 
 

@@ -10,7 +10,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_detector.adapters.clocks import LatestClock
+from stream_detector.adapters.clocks import WallClock
 from stream_detector.adapters.memory import (
     MemoryDeadLetterLog,
     MemoryDecisionLog,
@@ -80,7 +80,7 @@ class World:
             decision_log=self.decision_log,
             dead_letter_log=self.dead,
             observer=Tally(),
-            clock=LatestClock(),
+            clock=WallClock(),
             wall_s=lambda: 0.0,
             monotonic_s=lambda: 0.0,
         )

@@ -60,6 +60,20 @@ def test_risk_leads_to_a_throttle_and_more_of_it_to_a_block() -> None:
     assert throttle.duration_s == POLICY.throttle.duration_s
 
 
+def test_hard_work_alone_never_blocks() -> None:
+    work = risk_of(1.0, Family.VOLUME, Family.TIMING, Family.CONTENT)
+    step = climb(POLICY, Standing(), work, work, NOW_S)
+    assert step is not None
+    assert step.action is Action.THROTTLE
+
+
+def test_repetition_is_forgotten_after_a_long_time() -> None:
+    standing = Standing(strikes=10, expires_at=NOW_S - POLICY.repeat.forget_s - 1)
+    step = climb(POLICY, standing, risk_of(0.5), risk_of(0.5), NOW_S)
+    assert step is not None
+    assert step.strikes == 1
+
+
 @pytest.mark.parametrize("family", list(Family))
 def test_one_family_alone_never_blocks(family: Family) -> None:
     step = climb(POLICY, Standing(), risk_of(1.0, family), risk_of(1.0, family), NOW_S)
@@ -219,12 +233,19 @@ def test_calibration_adds_no_evidence() -> None:
     assert Calibrator().evidence(0.9, 0) == pytest.approx(1.0)
 
 
-def test_what_a_client_said_itself_does_not_speak_for_it() -> None:
+def test_what_a_client_said_itself_today_does_not_speak_for_it() -> None:
     calibrator = Calibrator()
-    for _ in range(100):
+    for _ in range(24):
         calibrator.learn(0.999)
-    assert calibrator.evidence(0.999, 100) == pytest.approx(3.0)
-    assert calibrator.evidence(0.999, 50) < 1.0
+    assert calibrator.evidence(0.999, 24) == pytest.approx(3.0)
+    assert calibrator.evidence(0.999, 0) < 1.0
+
+
+def test_an_old_client_is_compared_with_its_like_as_a_new_one_is() -> None:
+    calibrator = Calibrator()
+    for number in range(2000):
+        calibrator.learn(0.99 if number % 5 == 0 else 0.1)
+    assert calibrator.evidence(0.99, 1440) == pytest.approx(calibrator.evidence(0.99, 0), abs=0.1)
 
 
 def test_calibration_forgets() -> None:

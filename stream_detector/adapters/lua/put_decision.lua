@@ -5,7 +5,7 @@
 -- KEYS[3]  sorted set: subject by expiry
 -- ARGV     subject, decision, expiry, origin, action, partition ('' for none), offset,
 --          now, time up to which expired decisions are removed, how many at most, channel
--- Returns  1 taken, 0 refused
+-- Returns  1 taken, 0 replayed, 2 refused for a live pardon (ports.Stored)
 local subject, decision, expires_at, origin, action = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local partition, offset, now = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
 
@@ -34,4 +34,4 @@ for _, expired in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', ARGV[9], '
   redis.call('HDEL', KEYS[2], expired)
   redis.call('ZREM', KEYS[3], expired)
 end
-return taken and 1 or 0
+return taken and 1 or 2
