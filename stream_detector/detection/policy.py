@@ -48,7 +48,7 @@ class Throttle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Block(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The second rung: nothing passes. Needs two strong families of evidence besides the risk."""
+    """The second rung: nothing passes. Needs two strong families of evidence, one of them hard, besides the risk (`ladder`)."""
 
     risk: Risk = 0.6
     release: Risk = 0.4

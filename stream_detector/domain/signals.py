@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Family(StrEnum):
-    """Kinds of evidence that are independent of each other. A block needs two of them (or coordination)."""
+    """Kinds of evidence that are independent of each other. A block needs two of them (`detection.ladder`)."""
 
     VOLUME = "volume"
     TIMING = "timing"
