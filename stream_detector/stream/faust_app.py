@@ -35,7 +35,7 @@ class StreamOptions(Struct, frozen=True, kw_only=True):
 
 
 class _ExactConsumer:
-    """Mixed into the transport's consumer, which brings these:"""
+    """Mixed into the transport's consumer, which brings what is declared here."""
 
     _committed_offset: dict[TP, int | None]
     _commit_offsets: Callable[[Mapping[TP, int]], Awaitable[bool]]
