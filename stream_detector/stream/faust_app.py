@@ -55,7 +55,7 @@ class _ExactConsumer:
         A fetch that a rebalance overtakes is thrown away by Faust, which then seeks to the committed offsets to read it
         again. A partition without one would go on behind what was thrown away.
         """
-        committed: Mapping[TP, int] = await super().seek_to_committed()  # type: ignore[misc]  # see the class
+        committed: Mapping[TP, int] = await super().seek_to_committed()  # type: ignore[misc]
         uncommitted = [tp for tp, offset in committed.items() if not offset]
         if uncommitted:
             await self.seek_wait(await self.earliest_offsets(*uncommitted))

@@ -33,9 +33,11 @@ def test_workers_that_start_stop_and_die_at_random_lose_and_double_nothing(worke
         else:
             running.append(_start(workers))
     wait_until(lambda: workers.saved_records() == produced, "every record to be saved", 120)
+    ends = workers.topics.end_offsets(workers.topic)
+    wait_until(lambda: workers.committed() == ends, "every partition to have found an owner that commits", 60)
     running[-1].wait_for("claim")
     assert [worker.stop() for worker in running] == [0] * len(running)
-    assert workers.committed() == workers.topics.end_offsets(workers.topic)
+    assert workers.committed() == ends
     workers.assert_everything_counts_once()
 
 
