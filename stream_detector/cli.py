@@ -147,7 +147,7 @@ def schema(directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="
 
 @app.command()
 def demo(
-    seconds: Annotated[float, typer.Option(min=30, max=3600, help="Wall time of the traffic.")] = 60.0,
+    seconds: Annotated[float, typer.Option(min=20, max=3600, help="Wall time of the traffic; give it 60.")] = 60.0,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other traffic.")] = 1,
     report: Annotated[str, typer.Option(help="Where to write the report (HTML).")] = "demo-report.html",
 ) -> None:
