@@ -70,9 +70,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Calls with a `ts` further ahead of the clock are dead-lettered."""
     max_past_s: PositiveSeconds = 604_800.0
     """Calls with a `ts` further behind the clock are dead-lettered."""
-    clock: Annotated[str, Meta(pattern=r"^(wall|scaled(:[0-9]+(\.[0-9]+)?){3})$")] = (
-        "wall"
-    )
+    clock: Annotated[str, Meta(pattern=r"^(wall|scaled(:[0-9]+(\.[0-9]+)?){3})$")] = "wall"
     """`wall`, or `scaled:EVENT_S:WALL_S:SPEED` for a simulation: EVENT_S at wall time WALL_S, then SPEED s per s."""
     metrics_host: str = "127.0.0.1"
     metrics_port: Port = 9108
