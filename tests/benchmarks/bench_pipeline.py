@@ -55,7 +55,7 @@ BATCH = 50
 CHUNK = 500
 MANY = 50_000
 LATENCY_S = 15.0
-PROBERS = 300
+PROBERS, PROBER_GROUPS = 300, 20
 """Accounts in the measurement of latency that are certain to be acted on."""
 _LOOK_EVERY_S = 0.5
 """Each look at the metrics costs the worker some milliseconds."""
@@ -230,10 +230,19 @@ def _latency(installation: Installation, records: Sequence[Sent], per_s: float) 
 
 
 def _probing() -> Iterator[Sent]:
-    campaign = Campaign(
-        id="probers", family=Family.LOGIT_PROBER, accounts=PROBERS, calls_per_account_day=200, jitter=0.5
+    """Groups of accounts that begin one after the other, so that decisions are made all the time."""
+    campaigns = tuple(
+        Campaign(
+            id=f"probers-{group}",
+            family=Family.LOGIT_PROBER,
+            accounts=PROBERS // PROBER_GROUPS,
+            calls_per_account_day=400,
+            start_after_s=group * 1200,
+            jitter=0.5,
+        )
+        for group in range(PROBER_GROUPS)
     )
-    scenario = Scenario(start_s=recorded.START_S, duration_s=6 * 3600, clients=0, campaigns=(campaign,))
+    scenario = Scenario(start_s=recorded.START_S, duration_s=PROBER_GROUPS * 1200, clients=0, campaigns=campaigns)
     return (_sent(call.client, wire.encode(call)) for call in traffic(scenario))
 
 
