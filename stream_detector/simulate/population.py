@@ -11,43 +11,81 @@ from hashlib import blake2b
 from random import Random
 from statistics import NormalDist
 
-from stream_detector.simulate.arrivals import DAY_S, Span
-from stream_detector.simulate.benign import KINDS, Kind, Seat, Sources
+import msgspec
+
+from stream_detector.simulate.arrivals import DAY_S, HOUR_S, Span
+from stream_detector.simulate.benign import BY_NAME, KINDS, Kind, Seat, Sources
 from stream_detector.simulate.client import Client, Label
 from stream_detector.simulate.network import Country, country
 from stream_detector.simulate.outcome import Failures, Identity
 
-PROGRAM_CALLS_PER_DAY = 60.0
-"""Median over programs at scale 1: 1/200 of ServeGen's smaller family, so that a laptop can follow."""
 VOLUME_SPREAD = 2.2
 """Standard deviation of the logarithm of the daily calls of programs (ServeGen)."""
 MEAN_AGE_S = 400 * DAY_S
 """Accounts open at a steady rate and close after this time on average: plain choice."""
+FRESH_S = Span(-5 * DAY_S, 2 * DAY_S)
+"""When fresh accounts are opened, from the start of the simulation."""
+RELEASED_S = 41 * HOUR_S
+"""When the provider publishes a new model, from the start of the simulation: by default Tuesday, 17:00 UTC."""
+Weights = tuple[tuple[str, float], ...]
+"""Classes and how many of their clients there are for each one of the others."""
+USUAL: Weights = tuple((kind.name, kind.share) for kind in KINDS if kind.share > 0)
+"""The population of the demo."""
 _TIERS = ("free", "pro", "enterprise")
 _QUOTAS = {"free": 1_000.0, "pro": 20_000.0, "enterprise": 1_000_000.0}
 """Calls a day: plain choice."""
 
 
-def honest_clients(seed: int, count: int, span: Span, scale: float, sources: Sources) -> Iterator[Client]:
-    """`count` clients, the classes in their shares."""
+def honest_clients(
+    seed: int, count: int, span: Span, scale: float, sources: Sources, *, kinds: Weights = ()
+) -> Iterator[Client]:
+    """`count` clients, the classes in their shares.
+
+    Args:
+        seed: equal seeds give equal clients.
+        count: how many, over all classes.
+        span: event time of the simulation.
+        scale: factor on all calls.
+        sources: where times, questions and addresses come from.
+        kinds: classes and their weights, in any unit: `(("migration", 3), ("cron", 1))`; default is the usual population.
+            Within a class the volumes then cover the whole range, whatever its number.
+
+    Raises:
+        ValueError: a class that is not in the table, or weights that are not above 0.
+    """
     rng = Random(f"{seed}/population")
-    kinds = _shares(count)
-    rng.shuffle(kinds)
-    programs = sum(kind.is_program for kind in kinds)
-    ranks = [(index + rng.random()) / programs for index in range(programs)]
-    rng.shuffle(ranks)
-    for index, kind in enumerate(kinds):
-        volume = _volume(ranks.pop()) if kind.is_program else 1.0
+    wanted = _shares(count, checked(kinds))
+    rng.shuffle(wanted)
+    ranks = _ranks(rng, wanted, is_by_class=bool(kinds))
+    for index, kind in enumerate(wanted):
+        volume = _volume(ranks[index]) if kind.is_program else 1.0
         rng = Random(f"{seed}/honest/{index}")
         seat = Seat(
             rng=rng,
             span=span,
             place=country(rng),
             sources=sources,
-            calls_per_day=PROGRAM_CALLS_PER_DAY * volume * scale,
+            calls_per_day=min(kind.most, max(kind.least, kind.usual * volume)) * scale,
             scale=scale,
+            released_s=span.start_s + RELEASED_S,
         )
         yield _client(f"{seed}/honest/{index}", kind, seat)
+
+
+def checked(kinds: Weights) -> Weights:
+    """The same, once every class and weight is known to be right; the usual population if there is none.
+
+    Raises:
+        ValueError: what is wrong, by name.
+    """
+    for name, weight in kinds:
+        if name not in BY_NAME:
+            message = f"kinds: there is no class {name!r}; take from {', '.join(sorted(BY_NAME))}"
+            raise ValueError(message)
+        if not 0 < weight < math.inf:
+            message = f"kinds: the weight of {name!r} must be above 0, got {weight}"
+            raise ValueError(message)
+    return kinds or USUAL
 
 
 def account_id(name: str) -> str:
@@ -74,19 +112,39 @@ def _volume(rank: float) -> float:
     return math.exp(VOLUME_SPREAD * NormalDist().inv_cdf(min(max(rank, 1e-6), 1 - 1e-6)))
 
 
+def _ranks(rng: Random, kinds: list[Kind], *, is_by_class: bool) -> list[float]:
+    """Each client's rank among the programs, or among those of its class, 0 to 1: spread evenly, in random order."""
+    groups: dict[str, list[int]] = {}
+    for index, kind in enumerate(kinds):
+        if kind.is_program:
+            groups.setdefault(kind.name if is_by_class else "", []).append(index)
+    ranks = [0.5] * len(kinds)
+    for members in groups.values():
+        drawn = [(place + rng.random()) / len(members) for place in range(len(members))]
+        rng.shuffle(drawn)
+        for index in members:
+            ranks[index] = drawn.pop()
+    return ranks
+
+
 def _client(name: str, kind: Kind, seat: Seat) -> Client:
-    rng = seat.rng
-    created_ts = max(0.0, seat.span.start_s - rng.expovariate(1 / MEAN_AGE_S))
-    papers = identity(rng, name, rng.choices(_TIERS, kind.tiers)[0], seat.place, created_ts)
+    rng, span = seat.rng, seat.span
+    created_ts = max(0.0, span.start_s - rng.expovariate(1 / MEAN_AGE_S))
+    tier = rng.choices(_TIERS, kind.tiers)[0]
+    if kind.fresh and rng.random() < kind.fresh:
+        created_ts = max(0.0, span.start_s + rng.uniform(FRESH_S.start_s, FRESH_S.end_s))
+        seat = msgspec.structs.replace(seat, span=Span(min(max(span.start_s, created_ts), span.end_s), span.end_s))
+    papers = identity(rng, name, tier, seat.place, created_ts)
     failures = Failures(overloaded=min(0.2, 0.003 * math.exp(rng.gauss(0.0, 1.0))))
     return Client(identity=papers, label=Label(None, kind.name), streams=kind.streams(seat), failures=failures, rng=rng)
 
 
-def _shares(count: int) -> list[Kind]:
+def _shares(count: int, kinds: Weights) -> list[Kind]:
     """Whole numbers of each class that add up: the largest remainders are rounded up."""
-    exact = [kind.share * count for kind in KINDS]
+    total = sum(weight for _, weight in kinds)
+    exact = [weight / total * count for _, weight in kinds]
     whole = [int(value) for value in exact]
-    by_remainder = sorted(range(len(KINDS)), key=lambda index: whole[index] - exact[index])
+    by_remainder = sorted(range(len(kinds)), key=lambda index: whole[index] - exact[index])
     for index in by_remainder[: count - sum(whole)]:
         whole[index] += 1
-    return [kind for kind, number in zip(KINDS, whole, strict=True) for _ in range(number)]
+    return [BY_NAME[name] for (name, _), number in zip(kinds, whole, strict=True) for _ in range(number)]

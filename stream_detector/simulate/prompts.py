@@ -19,6 +19,9 @@ from stream_detector.simulate.outcome import Request
 MODELS = ("large-3", "large-3", "medium-3", "medium-3", "small-3", "large-2", "medium-2")
 """A provider's names; some customers stay with the previous generation."""
 
+RELEASED = "large-4"
+"""A model that is published while the simulation runs (`population.RELEASED_S`)."""
+
 ROUTES = ("/v1/chat/completions", "/v1/chat/completions", "/v1/messages", "/v1/responses")
 
 _ANSWER_SPREAD = math.log(2.4) / 1.645

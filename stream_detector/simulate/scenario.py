@@ -15,7 +15,7 @@ from stream_detector.simulate.benign import Sources
 from stream_detector.simulate.campaigns import PUBLISHED, Campaign, campaign_clients
 from stream_detector.simulate.client import Client, Label, calls_of
 from stream_detector.simulate.outcome import Content
-from stream_detector.simulate.population import honest_clients
+from stream_detector.simulate.population import checked, honest_clients
 
 SALT = b"stream_detector simulation"
 """Public: sketches of made-up prompts hide nothing."""
@@ -42,6 +42,8 @@ class Scenario(Struct, frozen=True, kw_only=True):
     campaigns: tuple[Campaign, ...] = PUBLISHED
     scale: float = 1.0
     """Factor on the calls of all honest clients."""
+    kinds: tuple[tuple[str, float], ...] = ()
+    """Classes of honest clients and their weights; empty for the usual population, `benign.EVERY_KIND` for all alike."""
 
     def __post_init__(self) -> None:
         for name, value, low, high in (
@@ -55,6 +57,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
         if not 0 < self.scale < math.inf:
             message = f"scenario: scale must be above 0, got {self.scale}"
             raise ValueError(message)
+        checked(self.kinds)
         if len({campaign.id for campaign in self.campaigns}) < len(self.campaigns):
             message = "scenario: two campaigns have the same id; give each its own"
             raise ValueError(message)
@@ -98,6 +101,6 @@ def _span(scenario: Scenario) -> Span:
 
 def _clients(scenario: Scenario, sources: Sources) -> Iterator[Client]:
     span = _span(scenario)
-    yield from honest_clients(scenario.seed, scenario.clients, span, scenario.scale, sources)
+    yield from honest_clients(scenario.seed, scenario.clients, span, scenario.scale, sources, kinds=scenario.kinds)
     for campaign in scenario.campaigns:
         yield from campaign_clients(scenario.seed, campaign, span)
