@@ -13,8 +13,8 @@ from stream_detector.detection import outlier
 from stream_detector.detection.context import Context
 from stream_detector.detection.detectors.base import Detector
 from stream_detector.detection.features import extract
-from stream_detector.detection.fuse import Risk, fuse
-from stream_detector.detection.ladder import Step, climb
+from stream_detector.detection.feedback import judged
+from stream_detector.detection.ladder import Step, climb, confirm, release
 from stream_detector.detection.norms import Norms
 from stream_detector.detection.partition import Partition
 from stream_detector.detection.policy import DetectorMode, Policy
@@ -22,8 +22,10 @@ from stream_detector.detection.population import NOBODY, Neighbours
 from stream_detector.detection.profile import Profile, Standing
 from stream_detector.detection.segment import Segment
 from stream_detector.detection.valve import Valve
+from stream_detector.detection.weigh import Evidence, Scales
 from stream_detector.domain.calls import ApiCall
-from stream_detector.domain.decisions import Action, Decision, Mode, Reason, Source, Subject, SubjectKind
+from stream_detector.domain.decisions import Action, Decision, Mode, Source, Subject, SubjectKind
+from stream_detector.domain.feedback import Feedback, Judgement
 from stream_detector.domain.population import TemplateUse
 from stream_detector.domain.signals import Scored, Signal
 
@@ -40,20 +42,13 @@ class Scope(Struct, frozen=True):
     """Allowlisted client -> event time of the entry's end."""
 
 
-class _Evidence(Struct, frozen=True):
-    """Risk without and with the detectors in shadow mode."""
-
-    enforced: Risk
-    every: Risk
-
-
 class Engine:
     """Runs detectors, calibration, fusion and the ladder."""
 
     def __init__(self, detectors: Sequence[Detector], policy: Policy) -> None:
         self._policy = policy
         self._detectors = tuple(d for d in detectors if policy.of(d.name).mode is not DetectorMode.OFF)
-        self._ceilings = {d.name: d.ceiling for d in detectors} | {outlier.NAME: outlier.CEILING}
+        self._scales = Scales(detectors, policy)
         self._outlier = policy.of(outlier.NAME).mode is not DetectorMode.OFF
         self.readings: Counter[tuple[str, str]] = Counter()
         """(detector, "scored" or "warming") -> count since the reader last cleared it."""
@@ -85,6 +80,36 @@ class Engine:
             scope.neighbours.unreported.add(sighted)
         return self._evaluate(call.client, source, profile, scope)
 
+    def hear(self, feedback: Feedback, source: Source, profile: Profile, scope: Scope) -> Decision | None:
+        """Take in an analyst's judgement: once, and in every partition; only one of them knows the client.
+
+        Args:
+            feedback: the judgement.
+            source: where it came from.
+            profile: the client's; changed. Untouched where the partition does not know the client.
+            scope: the partition; changed.
+        """
+        partition = scope.partition
+        if not partition.experience.is_new(feedback):
+            return None
+        if profile.calls == 0:
+            partition.experience.learn(feedback.feedback, feedback.reasons)
+            return None
+        segment = partition.segment(profile)
+        signals = self._score(profile, segment, _context(profile, segment, scope, profile.last_ts))
+        evidence = self._scales.weigh(signals, segment, profile, partition.experience)
+        reasons = feedback.reasons or evidence.every.reasons
+        partition.experience.learn(feedback.feedback, reasons)
+        profile.judged = judged(feedback, reasons)
+        profile.evaluated_ts = max(profile.last_ts, feedback.ts)
+        if feedback.feedback is Judgement.DISMISS:
+            segment.excuse(signals)
+            step = release(profile.standing)
+        else:
+            step = confirm(self._policy, profile.standing, profile.evaluated_ts)
+        step = msgspec.structs.replace(step, note=f"{feedback.feedback} by an analyst: {feedback.reason}")
+        return self._decide(feedback.client, source, profile, step, evidence)
+
     def _evaluate(self, client: str, source: Source, profile: Profile, scope: Scope) -> Decision | None:
         now_s = profile.last_ts
         profile.evaluated_calls = profile.calls
@@ -92,7 +117,7 @@ class Engine:
         segment = scope.partition.segment(profile)
         context = _context(profile, segment, scope, now_s)
         signals = self._score(profile, segment, context)
-        evidence = self._weigh(signals, segment, profile.votes)
+        evidence = self._scales.weigh(signals, segment, profile, scope.partition.experience)
         standing = profile.standing
         standing.risk = evidence.enforced.value
         decision = None
@@ -114,31 +139,13 @@ class Engine:
             self.readings[signal.detector, "scored" if isinstance(signal.reading, Scored) else "warming"] += 1
         return signals
 
-    def _weigh(self, signals: Sequence[Signal], segment: Segment, own_votes: int) -> _Evidence:
-        every: list[Reason] = []
-        enforced: list[Reason] = []
-        for signal in signals:
-            if not isinstance(signal.reading, Scored):
-                continue
-            policy = self._policy.of(signal.detector)
-            weight = min(self._ceilings[signal.detector], policy.weight * segment.evidence(signal, own_votes))
-            reading = signal.reading
-            reason = Reason(signal.detector, signal.family, reading.suspicion, weight, reading.evidence)
-            every.append(reason)
-            if policy.mode is DetectorMode.ENFORCE:
-                enforced.append(reason)
-        risk = fuse(every)
-        return _Evidence(risk if len(enforced) == len(every) else fuse(enforced), risk)
-
     def _through_valve(self, client: str, step: Step, valve: Valve, now_s: float) -> Step:
         """The step, or its shadow while the valve is open. What stands already is no new action."""
         if step.mode is Mode.SHADOW or step.renewed or valve.admits(client, now_s, self._policy.valve):
             return step
         return msgspec.structs.replace(step, mode=Mode.SHADOW, note=VALVE_NOTE)
 
-    def _decide(
-        self, client: str, source: Source, profile: Profile, step: Step, evidence: _Evidence
-    ) -> Decision | None:
+    def _decide(self, client: str, source: Source, profile: Profile, step: Step, evidence: Evidence) -> Decision | None:
         now_s, standing = profile.evaluated_ts, profile.standing
         standing_now = standing.expires_at > now_s and standing.action is step.action and standing.mode is step.mode
         if standing_now and not step.renewed:

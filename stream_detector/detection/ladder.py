@@ -16,13 +16,15 @@ from stream_detector.detection.profile import EVALUATE_S, Standing
 from stream_detector.domain.decisions import Action, Mode
 from stream_detector.domain.signals import Family
 
-HARD = frozenset({Family.NETWORK, Family.PARAMETERS, Family.COORDINATION})
+HARD = frozenset({Family.NETWORK, Family.PARAMETERS, Family.COORDINATION, Family.ANALYST})
 """Families that honest work has no reason to show."""
 _BLOCK_FAMILIES = 2
 _RENEW_SHARE = 0.1
 """A decision is renewed in the last part of its life, so that no gap opens."""
 _HOLD_S = EVALUATE_S
 """A quiet client's next evaluation may come so long after its decision ended."""
+_RELEASE_S = 3600.0
+"""How long the decision that releases a client stands: long enough for every hook to hear it."""
 _HEIGHT = {Action.ALLOW: 0, Action.MARK: 0, Action.THROTTLE: 1, Action.BLOCK: 2}
 
 
@@ -64,6 +66,17 @@ def climb(policy: Policy, standing: Standing, enforced: Risk, every: Risk, now_s
     strikes = _strikes(policy, standing, now_s)
     duration_s = _duration(policy, rung, strikes)
     return Step(action, mode, duration_s, strikes + 1, renewed, "renewed or raised" if renewed else "")
+
+
+def confirm(policy: Policy, standing: Standing, now_s: float) -> Step:
+    """The step after an analyst confirmed the suspicion: a block, whatever the evidence."""
+    strikes = _strikes(policy, standing, now_s)
+    return Step(Action.BLOCK, policy.mode, _duration(policy, policy.block, strikes), strikes + 1, renewed=True)
+
+
+def release(standing: Standing) -> Step:
+    """The step after an analyst dismissed it: what stands is cancelled, and was no strike."""
+    return Step(Action.ALLOW, standing.mode, _RELEASE_S, max(0, standing.strikes - 1), renewed=True)
 
 
 def _held(standing: Standing, mode: Mode, now_s: float) -> Action:

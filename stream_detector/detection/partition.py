@@ -2,6 +2,7 @@
 
 from msgspec import Struct, field
 
+from stream_detector.detection.feedback import Experience
 from stream_detector.detection.norms import Norms
 from stream_detector.detection.population import Population
 from stream_detector.detection.profile import Profile
@@ -10,12 +11,13 @@ from stream_detector.detection.valve import Valve
 
 
 class Partition(Struct, array_like=True):
-    """Segments, population windows and the safety valve."""
+    """Segments, population windows, the safety valve, and what analysts said."""
 
     segments: dict[str, Segment] = field(default_factory=dict)
     everyone: Norms = field(default_factory=Norms)
     population: Population = field(default_factory=Population)
     valve: Valve = field(default_factory=Valve)
+    experience: Experience = field(default_factory=Experience)
 
     def segment(self, profile: Profile) -> Segment:
         """The client's segment, made when it is new."""

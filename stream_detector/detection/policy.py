@@ -74,6 +74,15 @@ class ValvePolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """It never opens up to this many clients acted on within ten minutes."""
 
 
+class FeedbackPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long an analyst's word counts."""
+
+    confirm_s: DurationSeconds = 2_592_000.0
+    """A confirmed client stays suspect for so long, whatever it does."""
+    dismiss_s: DurationSeconds = 7_776_000.0
+    """What was explained is excused for so long."""
+
+
 class AllowEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A client that is not acted on."""
 
@@ -95,6 +104,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     block: Block = field(default_factory=Block)
     repeat: Repeat = field(default_factory=Repeat)
     valve: ValvePolicy = field(default_factory=ValvePolicy)
+    feedback: FeedbackPolicy = field(default_factory=FeedbackPolicy)
     detectors: dict[str, DetectorPolicy] = field(default_factory=dict)
     allowlist: tuple[AllowEntry, ...] = ()
 

@@ -2,6 +2,7 @@
 
 from msgspec import Struct, field
 
+from stream_detector.detection.feedback import Judged
 from stream_detector.detection.windows.budget import BudgetWindow
 from stream_detector.detection.windows.gaps import GapWindow
 from stream_detector.detection.windows.network import NetworkWindow
@@ -60,6 +61,7 @@ class Profile(Struct, array_like=True):
     parameters: ParameterWindow = field(default_factory=ParameterWindow)
     budget: BudgetWindow = field(default_factory=BudgetWindow)
     standing: Standing = field(default_factory=Standing)
+    judged: Judged = field(default_factory=Judged)
 
     def observe(self, call: ApiCall) -> None:
         """Take one call into every window."""

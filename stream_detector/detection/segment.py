@@ -18,6 +18,8 @@ OTHER = "other"
 UNSUSPECTED = 1.5
 """Evidence of the families together up to which nothing speaks against a client: risk 0.25."""
 _MIN_PROMPTS = 32
+_DISMISSED_VOTES = 24
+"""Scores that a dismissed client counts for: a day's worth."""
 
 
 def segment_of(profile: Profile) -> str:
@@ -53,6 +55,14 @@ class Segment(Struct, array_like=True):
         if calibrator is None:
             return surprise(signal.reading.suspicion)
         return calibrator.evidence(signal.reading.suspicion, own_votes)
+
+    def excuse(self, signals: Sequence[Signal]) -> None:
+        """Take in the scores of a client that an analyst found honest, whatever else speaks against it."""
+        for signal in signals:
+            if isinstance(signal.reading, Scored):
+                calibrator = self.calibrators.setdefault(signal.detector, Calibrator())
+                for _ in range(_DISMISSED_VOTES):
+                    calibrator.learn(signal.reading.suspicion)
 
     def learn(self, features: Features, signals: Sequence[Signal], everyone: Norms) -> None:
         """Take in one client that is not acted on; at most once per client and hour.

@@ -16,6 +16,8 @@ class Family(StrEnum):
     BEHAVIOUR = "behaviour"
     """The whole feature vector is unlike the client's segment."""
     COORDINATION = "coordination"
+    ANALYST = "analyst"
+    """A person looked at the client and confirmed the suspicion."""
 
 
 class Scored(Struct, frozen=True, gc=False):
