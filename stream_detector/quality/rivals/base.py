@@ -7,7 +7,11 @@ from stream_detector.domain.calls import ApiCall
 
 
 class Rival(Protocol):
-    """Another detector. One object judges one scenario, all of its clients; rules as for our own: no clock, no unseeded chance."""
+    """Another detector. Rules as for our own: no clock, no unseeded chance.
+
+    One object judges all clients, each alone: what it says of a client follows from `calibrate` and from that client's own
+    calls. (So an honest population need not be judged again for every set of campaigns.)
+    """
 
     @property
     def name(self) -> str:
