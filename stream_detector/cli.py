@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from stream_detector import __version__
 from stream_detector.domain.decisions import Mode
 from stream_detector.domain.errors import ConfigError, StreamDetectorError
+from stream_detector.domain.feedback import Judgement
 from stream_detector.settings import Settings, load_policy
 
 app = typer.Typer(
@@ -131,6 +132,32 @@ def allow(
     decision = asyncio.run(operator.allow(Settings.from_env(os.environ), client, days * 86_400.0, reason))
     until = datetime.fromtimestamp(decision.expires_at, UTC)
     typer.echo(f"{client} is allowed until {until:%Y-%m-%d %H:%M} UTC")
+
+
+@app.command()
+def confirm(
+    client: Annotated[str, typer.Argument(metavar="CLIENT", help="Client id, as in the calls.")],
+    reason: Annotated[str, typer.Option("--reason", help="What you found; stands in the decision log.")],
+) -> None:
+    """Say that a client extracts the model: it is blocked, and the detectors that said so are trusted more."""
+    _judge(client, Judgement.CONFIRM, reason)
+
+
+@app.command()
+def dismiss(
+    client: Annotated[str, typer.Argument(metavar="CLIENT", help="Client id, as in the calls.")],
+    reason: Annotated[str, typer.Option("--reason", help="The honest explanation; stands in the decision log.")],
+) -> None:
+    """Say that a client is honest: it is released, and what was held against it counts less, also for its like."""
+    _judge(client, Judgement.DISMISS, reason)
+
+
+def _judge(client: str, judgement: Judgement, reason: str) -> None:
+    from stream_detector.bootstrap import operator  # noqa: PLC0415 - an extra
+
+    feedback = asyncio.run(operator.judge(Settings.from_env(os.environ), client, judgement, reason))
+    known = ", ".join(each.detector for each in feedback.reasons) or "nothing stands against it now"
+    typer.echo(f"{judgement} {client}: workers will hear it ({known})")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The topics that workers write: decisions (compacted, by subject) and dead letters.
+"""The topics that we write: decisions (compacted, by subject), dead letters, and feedback among the calls.
 
 Rules:
 1. `publish` returns when every in-sync replica has every record. aiokafka has one request in flight per partition, so that
@@ -19,6 +19,8 @@ from msgspec import Struct
 from stream_detector.domain.dead_letters import DeadLetter
 from stream_detector.domain.decisions import Decision
 from stream_detector.domain.errors import ConfigError, StoreUnavailable
+from stream_detector.domain.feedback import Feedback
+from stream_detector.wire import calls as calls_wire
 from stream_detector.wire import decisions as wire
 
 CAUSED_AT_HEADER = "caused_at_ms"
@@ -40,6 +42,8 @@ class _Outgoing(Struct, frozen=True, gc=False):
     key: bytes
     value: bytes
     headers: tuple[tuple[str, bytes], ...] = ()
+    partition: int | None = None
+    """None for the one that the key belongs to."""
 
 
 @asynccontextmanager
@@ -102,6 +106,29 @@ class KafkaDeadLetterLog:
         await _publish(self._producer, self._topic, outgoing)
 
 
+class KafkaFeedbackLog:
+    """An analyst's judgements, into every partition of the calls topic: each has learned of its own."""
+
+    def __init__(self, producer: AIOKafkaProducer, topic: str) -> None:
+        self._producer = producer
+        self._topic = topic
+
+    async def publish(self, feedback: Feedback) -> None:
+        """Return once the broker has it in every partition.
+
+        Raises:
+            StoreUnavailable: the broker did not take it; publish it again: it is heeded once.
+            ConfigError: it never will.
+        """
+        key, value = feedback.client.encode(), calls_wire.encode_feedback(feedback)
+        try:
+            partitions = sorted(await self._producer.partitions_for(self._topic))
+        except kafka_errors.KafkaError as error:
+            message = f"topic {self._topic}: not found ({error!r}); make it with: stream-detector topics"
+            raise ConfigError(message) from error
+        await _publish(self._producer, self._topic, [_Outgoing(key, value, (), each) for each in partitions])
+
+
 def _place(letter: DeadLetter) -> bytes:
     return f"{letter.topic}:{letter.partition}:{letter.offset}:{letter.index}".encode()
 
@@ -109,7 +136,10 @@ def _place(letter: DeadLetter) -> bytes:
 async def _publish(producer: AIOKafkaProducer, topic: str, outgoing: Sequence[_Outgoing]) -> None:
     try:
         deliveries = [
-            await producer.send(topic, value=each.value, key=each.key, headers=list(each.headers)) for each in outgoing
+            await producer.send(
+                topic, value=each.value, key=each.key, headers=list(each.headers), partition=each.partition
+            )
+            for each in outgoing
         ]
         await asyncio.gather(*deliveries)
     except _OPERATOR_MUST_ACT as error:

@@ -1,11 +1,13 @@
-"""What an operator decides: allowlist entries, stored and published like every decision."""
+"""What an operator decides: allowlist entries, stored and published like every decision; and an analyst's judgements."""
 
+import secrets
 from collections.abc import Iterable
 
-from stream_detector.adapters.kafka import KafkaDecisionLog, open_producer
+from stream_detector.adapters.kafka import KafkaDecisionLog, KafkaFeedbackLog, open_producer
 from stream_detector.bootstrap.parts import clock_of, stores_of
 from stream_detector.detection.policy import AllowEntry
 from stream_detector.domain.decisions import Action, Decision, Mode, Origin, Subject, SubjectKind
+from stream_detector.domain.feedback import Feedback, Judgement
 from stream_detector.ports import DecisionLog, DecisionStore
 from stream_detector.settings import Settings
 
@@ -56,3 +58,27 @@ async def allow(settings: Settings, client: str, duration_s: float, reason: str)
         await stores.decisions.put([decision], now_s)
         await KafkaDecisionLog(producer, settings.topic_decisions).publish([decision], [0])
     return decision
+
+
+async def judge(settings: Settings, client: str, judgement: Judgement, reason: str) -> Feedback:
+    """Tell every worker what an analyst found; the one that knows the client acts within a second or two.
+
+    What stands against the client goes along, so that all partitions learn from the judgement.
+
+    Raises:
+        StoreUnavailable: Redis or Kafka does not answer.
+        ConfigError: the calls topic does not exist.
+    """
+    now_s = clock_of(settings).now_s()
+    async with stores_of(settings) as stores, open_producer(settings.kafka) as producer:
+        standing = [each for each in await stores.decisions.standing(now_s) if each.subject.key == client]
+        feedback = Feedback(
+            feedback=judgement,
+            ref=secrets.token_hex(8),
+            ts=now_s,
+            client=client,
+            reason=reason,
+            reasons=standing[0].reasons if standing else (),
+        )
+        await KafkaFeedbackLog(producer, settings.topic_calls).publish(feedback)
+    return feedback

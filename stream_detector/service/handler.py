@@ -14,9 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Struct
 
 from stream_detector.detection.engine import Engine
+from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.dead_letters import DeadLetter
 from stream_detector.domain.decisions import Decision, Source
 from stream_detector.domain.errors import ConfigError
+from stream_detector.domain.feedback import Feedback
 from stream_detector.ports import (
     CheckpointReport,
     ChunkReport,
@@ -166,9 +168,15 @@ class Service:
         partition = owned.ownership.partition
         made: list[_Made] = []
         for one in taken:
-            client = one.call.client
-            dirty.add(client)
-            decision = observe(one.call, Source(partition, one.offset), profiles[client], scope)
+            call = one.call
+            client = call.client
+            profile, source = profiles[client], Source(partition, one.offset)
+            if isinstance(call, Feedback):
+                decision = self._engine.hear(call, source, profile, scope)
+            else:
+                decision = observe(call, source, profile, scope)
+            if profile.calls:  # feedback goes to every partition, and one of them knows the client
+                dirty.add(client)
             if decision is not None:
                 made.append(_Made(decision, one.sent_ms))
         return made
@@ -228,7 +236,7 @@ class Service:
             ChunkReport(
                 partition=owned.ownership.partition,
                 records=batch.records,
-                calls=len(batch.intake.taken),
+                calls=sum(isinstance(one.call, ApiCall) for one in batch.intake.taken),
                 replayed=batch.replayed,
                 rejected=[letter.reason for letter in batch.intake.dead],
                 decisions=[one.decision for one in batch.made],

@@ -9,6 +9,7 @@ from stream_detector.detection.sketching import Sketcher
 from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.dead_letters import DeadLetter
 from stream_detector.domain.errors import MalformedCall, RejectReason
+from stream_detector.domain.feedback import Feedback
 from stream_detector.ports import AddressBook, Record
 from stream_detector.wire import calls as wire
 
@@ -22,9 +23,9 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Taken(Struct, frozen=True, gc=False):
-    """A call with the record that brought it."""
+    """A call, or what an analyst says of a client, with the record that brought it."""
 
-    call: ApiCall
+    call: ApiCall | Feedback
     offset: int
     sent_ms: int
     """Wall time when its record was sent; 0 where unknown."""
@@ -61,6 +62,8 @@ class Reader:
                     dead.append(
                         self._dead_letter(partition, record, wire.misplaced(index, call, self._why(call, now_s)))
                     )
+            if decoded.feedback is not None:
+                taken.append(Taken(decoded.feedback, record.offset, record.timestamp_ms))
             if decoded.rejected:
                 dead.extend(self._dead_letter(partition, record, rejected) for rejected in decoded.rejected)
         return Intake(taken, dead)

@@ -1,9 +1,10 @@
-"""Records of the calls topic: JSON or MessagePack, one call or a batch of calls per record.
+"""Records of the calls topic: JSON or MessagePack; one call, a batch of calls, or an analyst's feedback per record.
 
 Rules:
 1. A bad call harms nobody: the other calls of its batch are returned, and the bad one carries its reason.
 2. The first byte tells the format: `{`, `[` or white space is JSON, everything else MessagePack.
 3. Nothing of a prompt leaves this module in an error.
+4. Feedback is JSON with the field `feedback` and no `id`; a call is tried first, so that feedback costs calls nothing.
 """
 
 import msgspec
@@ -11,6 +12,7 @@ from msgspec import Struct
 
 from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.errors import MalformedCall, RejectReason
+from stream_detector.domain.feedback import Feedback
 from stream_detector.domain.validation import explain, shorten
 
 _JSON_STARTS = frozenset(b"{[ \t\r\n")
@@ -21,6 +23,7 @@ _KNOWN_FIELDS = tuple(field for field in ApiCall.__struct_fields__ if field not 
 _json_call = msgspec.json.Decoder(ApiCall)
 _json_calls = msgspec.json.Decoder(list[ApiCall])
 _json_parts = msgspec.json.Decoder(list[msgspec.Raw])
+_json_feedback = msgspec.json.Decoder(Feedback)
 _msgpack_call = msgspec.msgpack.Decoder(ApiCall)
 _msgpack_calls = msgspec.msgpack.Decoder(list[ApiCall])
 _msgpack_parts = msgspec.msgpack.Decoder(list[msgspec.Raw])
@@ -43,6 +46,7 @@ class Decoded(Struct, frozen=True):
 
     calls: list[ApiCall]
     rejected: list[Rejected]
+    feedback: Feedback | None = None
 
 
 def encode(call: ApiCall) -> bytes:
@@ -53,6 +57,11 @@ def encode(call: ApiCall) -> bytes:
 def encode_batch(calls: list[ApiCall]) -> bytes:
     """Many calls of one client as one MessagePack record."""
     return _msgpack_encoder.encode(calls)
+
+
+def encode_feedback(feedback: Feedback) -> bytes:
+    """An analyst's judgement as JSON."""
+    return _json_encoder.encode(feedback)
 
 
 def decode(value: bytes | None, *, max_bytes: int) -> Decoded:
@@ -75,6 +84,8 @@ def decode(value: bytes | None, *, max_bytes: int) -> Decoded:
     try:
         call = _json_call.decode(value) if is_json else _msgpack_call.decode(value)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        if is_json and _is_feedback(value):
+            return _decode_feedback(value)
         return Decoded([], [_reject(0, value, error, is_json=is_json)])
     return Decoded([call], [])
 
@@ -103,6 +114,27 @@ def _decode_batch(value: bytes, *, is_json: bool) -> Decoded:
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             rejected.append(_reject(index, bytes(part), error, is_json=is_json))
     return Decoded(calls, rejected)
+
+
+def _is_feedback(value: bytes) -> bool:
+    if b'"feedback"' not in value:
+        return False
+    try:
+        content = msgspec.json.decode(value)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and "feedback" in content and "id" not in content
+
+
+def _decode_feedback(value: bytes) -> Decoded:
+    try:
+        return Decoded([], [], _json_feedback.decode(value))
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        if isinstance(error, msgspec.ValidationError):
+            return _all_rejected(
+                value, RejectReason.INVALID_FIELD, explain(error, msgspec.json.decode(value), Feedback)
+            )
+        return _all_rejected(value, RejectReason.INVALID_FIELD, str(error))
 
 
 def _all_rejected(value: bytes, reason: RejectReason, detail: str) -> Decoded:

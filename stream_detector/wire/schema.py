@@ -7,11 +7,13 @@ import msgspec
 from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.dead_letters import DeadLetter
 from stream_detector.domain.decisions import Decision
+from stream_detector.domain.feedback import Feedback
 
 CONTRACTS: dict[str, type[msgspec.Struct]] = {
     "api-call.v1": ApiCall,
     "decision.v1": Decision,
     "dead-letter.v1": DeadLetter,
+    "feedback.v1": Feedback,
 }
 
 
