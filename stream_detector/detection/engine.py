@@ -15,7 +15,6 @@ from stream_detector.detection.detectors.base import Detector
 from stream_detector.detection.features import extract
 from stream_detector.detection.feedback import judged
 from stream_detector.detection.ladder import Step, climb, confirm, release
-from stream_detector.detection.norms import Norms
 from stream_detector.detection.partition import Partition
 from stream_detector.detection.policy import DetectorMode, Policy
 from stream_detector.detection.population import NOBODY, Neighbours
@@ -95,8 +94,8 @@ class Engine:
         if profile.calls == 0:
             partition.experience.learn(feedback.feedback, feedback.reasons)
             return None
-        segment = partition.segment(profile)
-        signals = self._score(profile, segment, _context(profile, segment, scope, profile.last_ts))
+        segment, context = _surroundings(profile, scope)
+        signals = self._score(profile, segment, context)
         evidence = self._scales.weigh(signals, segment, profile, partition.experience)
         reasons = feedback.reasons or evidence.every.reasons
         partition.experience.learn(feedback.feedback, reasons)
@@ -114,8 +113,7 @@ class Engine:
         now_s = profile.last_ts
         profile.evaluated_calls = profile.calls
         profile.evaluated_ts = now_s
-        segment = scope.partition.segment(profile)
-        context = _context(profile, segment, scope, now_s)
+        segment, context = _surroundings(profile, scope)
         signals = self._score(profile, segment, context)
         evidence = self._scales.weigh(signals, segment, profile, scope.partition.experience)
         standing = profile.standing
@@ -128,7 +126,7 @@ class Engine:
             if step is not None:
                 step = self._through_valve(client, step, scope.partition.valve, now_s)
                 decision = self._decide(client, source, profile, step, evidence)
-        self._learn(profile, segment, context, signals, scope.partition.everyone)
+        self._learn(profile, segment, context, signals, scope.partition)
         return decision
 
     def _score(self, profile: Profile, segment: Segment, context: Context) -> list[Signal]:
@@ -167,7 +165,7 @@ class Engine:
         )
 
     def _learn(
-        self, profile: Profile, segment: Segment, context: Context, signals: Sequence[Signal], everyone: Norms
+        self, profile: Profile, segment: Segment, context: Context, signals: Sequence[Signal], partition: Partition
     ) -> None:
         now_s = context.now_s
         acted_on = profile.standing.expires_at > now_s and profile.standing.action is not Action.ALLOW
@@ -175,18 +173,22 @@ class Engine:
         if not acted_on and hour > profile.learned_hour:
             profile.learned_hour = hour
             profile.votes += 1
-            segment.learn(context.features, signals, everyone)
+            if segment.learn(context.features, signals):
+                partition.everyone.learn(context.features)
+                partition.kinds.learn(context.features)
         if profile.standing.risk < self._policy.observe_risk and not acted_on:
             profile.rate.learn()
 
 
-def _context(profile: Profile, segment: Segment, scope: Scope, now_s: float) -> Context:
+def _surroundings(profile: Profile, scope: Scope) -> tuple[Segment, Context]:
+    """The client's segment, and what detectors look at."""
     population = scope.partition.population
     features = extract(profile)
+    segment = scope.partition.segment(profile, features)
     here = population.use_of(features.template)
     other = scope.neighbours.elsewhere.get(features.template, NOBODY)
-    return Context(
-        now_s=now_s,
+    context = Context(
+        now_s=profile.last_ts,
         features=features,
         norms=segment.norms.or_else(scope.partition.everyone),
         template=TemplateUse(here.members + other.members, here.young + other.young),
@@ -194,6 +196,7 @@ def _context(profile: Profile, segment: Segment, scope: Scope, now_s: float) -> 
         fresh_rate=population.fresh_rate(),
         hot_templates=population.hot,
     )
+    return segment, context
 
 
 def _stand(standing: Standing, step: Step, now_s: float) -> None:

@@ -9,7 +9,6 @@ from stream_detector.detection.features import Features
 from stream_detector.detection.fuse import FREE
 from stream_detector.detection.norms import Norms
 from stream_detector.detection.outlier import Outlier
-from stream_detector.detection.profile import Profile
 from stream_detector.domain.signals import Family, Scored, Signal
 
 MAX_SEGMENTS = 64
@@ -17,20 +16,8 @@ MAX_SEGMENTS = 64
 OTHER = "other"
 UNSUSPECTED = 1.5
 """Evidence of the families together up to which nothing speaks against a client: risk 0.25."""
-_MIN_PROMPTS = 32
 _DISMISSED_VOTES = 24
 """Scores that a dismissed client counts for: a day's worth."""
-
-
-def segment_of(profile: Profile) -> str:
-    """Tier and kind of client: `app` (a template in most prompts), `direct` (none), `opaque` (no sketches)."""
-    templates = profile.templates
-    if templates.seen < _MIN_PROMPTS:
-        kind = "opaque" if not templates.seen else "direct"
-    else:
-        _, share = templates.top()
-        kind = "app" if max(share, templates.near_share()) >= 0.5 else "direct"  # noqa: PLR2004 - "most"
-    return f"{profile.tier[:32]}/{kind}"
 
 
 class Segment(Struct, array_like=True):
@@ -64,8 +51,8 @@ class Segment(Struct, array_like=True):
                 for _ in range(_DISMISSED_VOTES):
                     calibrator.learn(signal.reading.suspicion)
 
-    def learn(self, features: Features, signals: Sequence[Signal], everyone: Norms) -> None:
-        """Take in one client that is not acted on; at most once per client and hour.
+    def learn(self, features: Features, signals: Sequence[Signal]) -> bool:
+        """Take in one client that is not acted on; at most once per client and hour. Returns whether it is above suspicion.
 
         A detector learns the score of a client that no *other* family speaks against: so it gets to know its own honest
         look-alikes, but not a campaign that shows in several ways. Norms and outliers learn from clients above suspicion.
@@ -79,7 +66,8 @@ class Segment(Struct, array_like=True):
         for signal in signals:
             if isinstance(signal.reading, Scored) and total - strongest[signal.family] < UNSUSPECTED:
                 self.calibrators.setdefault(signal.detector, Calibrator()).learn(signal.reading.suspicion)
-        if total < UNSUSPECTED:
-            self.norms.learn(features)
-            everyone.learn(features)
-            self.outlier.learn(features.vector())
+        if total >= UNSUSPECTED:
+            return False
+        self.norms.learn(features)
+        self.outlier.learn(features.vector())
+        return True

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from stream_detector.detection.kinds import Kinds
 from stream_detector.detection.outlier import Outlier, OutlierState
 from stream_detector.detection.partition import Partition
 from stream_detector.detection.profile import Profile
@@ -20,7 +21,7 @@ _HEADER = bytes([0x53, 0x44, VERSION])
 
 
 def _to_plain(value: Any) -> Any:  # noqa: ANN401 - msgspec's hook
-    if isinstance(value, (Baseline, Outlier)):
+    if isinstance(value, (Baseline, Kinds, Outlier)):
         return value.state()
     raise NotImplementedError(type(value))
 
@@ -28,6 +29,8 @@ def _to_plain(value: Any) -> Any:  # noqa: ANN401 - msgspec's hook
 def _from_plain(kind: type, value: Any) -> Any:  # noqa: ANN401 - msgspec's hook
     if kind is Baseline:
         return Baseline.from_state(msgspec.convert(value, tuple[float, float, float, float]))
+    if kind is Kinds:
+        return Kinds.from_state(msgspec.convert(value, list[list[float]]))
     if kind is Outlier:
         return Outlier.from_state(msgspec.convert(value, OutlierState))
     raise NotImplementedError(kind)
