@@ -21,6 +21,7 @@ from stream_detector.domain.calls import VECTOR_DIMENSIONS, Sketch
 from stream_detector.domain.errors import ConfigError
 
 HEAD_WORDS = 8
+OPENING_WORDS = 3
 SHINGLES = 8
 _HASH_BITS = 53
 _INT8_MAX = 127
@@ -68,6 +69,7 @@ class Sketcher:
             words=len(words),
             distinct_ratio=len(ranked.hashes) / len(words) if len(words) else 0.0,
             symbol_ratio=cut.symbol_ratio,
+            opening=self._hash53(units[:OPENING_WORDS].astype("<u8", copy=False).tobytes()),
             cues=self._cues.find(words, pairs),
         )
 

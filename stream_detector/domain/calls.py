@@ -60,6 +60,8 @@ class Sketch(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """Distinct words / words."""
     symbol_ratio: _Ratio = 0.0
     """Characters that are neither letters, digits nor white space / characters."""
+    opening: _Hash53 | None = None
+    """Hash of the first three words: shared by prompts behind a prefix that is too short for `head`."""
     cues: Annotated[int, Meta(ge=0, lt=1 << 32)] = 0
     """Bit set of `detection.cues.Cue`."""
 

@@ -119,6 +119,7 @@ _CHANGES: dict[tuple[str, str], _Change] = {
     ("The sketch", "words"): _with_sketch(words=5),
     ("The sketch", "distinct_ratio"): _with_sketch(distinct_ratio=0.5),
     ("The sketch", "symbol_ratio"): _with_sketch(symbol_ratio=0.5),
+    ("The sketch", "opening"): _with_sketch(opening=5),
     ("The sketch", "cues"): _with_sketch(cues=31),
 }
 _NO_WINDOW = {("Fields", "id"), ("Fields", "client"), ("Fields", "prompt")}

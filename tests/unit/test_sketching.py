@@ -155,3 +155,10 @@ def test_unrelated_texts_differ_in_about_half_of_the_simhash_bits() -> None:
 def test_an_empty_salt_is_refused_with_what_to_do() -> None:
     with pytest.raises(ConfigError, match="16 random bytes"):
         Sketcher(b"")
+
+
+def test_opening_is_shared_behind_a_prefix_that_is_too_short_for_the_head() -> None:
+    short = [Sketcher(b"salt").sketch(f"Translate to German: {text}") for text in ("one small cat", "the other house")]
+    assert short[0].opening == short[1].opening
+    assert short[0].head != short[1].head
+    assert Sketcher(b"salt").sketch("Translate to French: one small cat").opening != short[0].opening
