@@ -122,14 +122,15 @@ def _read(name: str) -> dict[str, Any]:
 
 @cache
 def english() -> Grammar:
-    """The large grammar: topics, exam questions, texts of programs."""
-    return Grammar(_read("english.toml"))
+    """The large grammar: topics, exam questions, texts of programs, products and occasions."""
+    return Grammar(_read("english.toml") | _read("trades.toml"))
 
 
 @cache
 def languages() -> Mapping[str, Grammar]:
-    """Language -> its grammar of everyday questions; without English."""
-    return {language: Grammar(tables) for language, tables in _read("languages.toml").items()}
+    """Language -> its grammar of everyday questions and of products; without English."""
+    trades = _read("trades_languages.toml")
+    return {language: Grammar(tables | trades[language]) for language, tables in _read("languages.toml").items()}
 
 
 @cache

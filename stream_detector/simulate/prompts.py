@@ -40,8 +40,11 @@ class Style(Struct, frozen=True, kw_only=True):
     tool_share: float = 0.0
     """Share of answers that ask for a tool."""
 
-    def ask(self, rng: Random, text: str, context_tokens: int = 0, user: str | None = None) -> Request:
-        """One request in this style."""
+    def ask(
+        self, rng: Random, text: str, context_tokens: int = 0, user: str | None = None, *, answer_tokens: float = 0.0
+    ) -> Request:
+        """One request in this style; `answer_tokens` is the median for this one if it is not the style's."""
+        median = answer_tokens or self.answer_tokens
         return Request(
             text=text,
             model=self.model,
@@ -49,7 +52,7 @@ class Style(Struct, frozen=True, kw_only=True):
             params=self.params,
             stream=self.stream,
             context_tokens=context_tokens,
-            answer_tokens=max(1, int(_log_normal(rng, self.answer_tokens, _ANSWER_SPREAD))),
+            answer_tokens=max(1, int(log_normal(rng, median, _ANSWER_SPREAD))),
             finish="tool" if rng.random() < self.tool_share else "stop",
             user=user,
         )
@@ -58,7 +61,7 @@ class Style(Struct, frozen=True, kw_only=True):
 def style(rng: Random, answer_tokens: float | None = None, tool_share: float = 0.0) -> Style:
     """A client's own; the median answer follows ServeGen's clients unless given."""
     if answer_tokens is None:
-        answer_tokens = min(2000.0, _log_normal(rng, 50.0, 1.5))
+        answer_tokens = min(2000.0, log_normal(rng, 50.0, 1.5))
     temperature = rng.choice((None, None, 0.0, 0.2, 0.7, 1.0))
     max_tokens = rng.choice((None, 256, 1024, 2048, 4096))
     params = None if temperature is max_tokens is None else Params(temperature=temperature, max_tokens=max_tokens)
@@ -84,8 +87,8 @@ def chat(rng: Random, own: Style, language: str) -> Iterator[Request]:
         while rng.random() < 0.65:  # noqa: PLR2004  plain choice, as the share of pasted texts
             text = f"{text} {grammar.line(rng, more)}"
         if grammar is english() and rng.random() < 0.12:  # noqa: PLR2004
-            text = f"{text}\n\n{_passage(rng, grammar, 1 + int(_log_normal(rng, 5, 0.8)))}"
-        context = 0 if rng.random() < 1 / 3 else int(_log_normal(rng, _CONTEXT_TOKENS / 2, 1.0))
+            text = f"{text}\n\n{passage(rng, grammar, 1 + int(log_normal(rng, 5, 0.8)))}"
+        context = 0 if rng.random() < 1 / 3 else int(log_normal(rng, _CONTEXT_TOKENS / 2, 1.0))
         yield own.ask(rng, text, context)
 
 
@@ -99,8 +102,8 @@ def app(rng: Random, own: Style) -> Iterator[Request]:
     users = rng.choice((0, 50, 2000))
     while True:
         user = f"u{rng.randrange(users)}" if users else None
-        item = _passage(rng, grammar, length) if kind == "passage" else grammar.line(rng, kind)
-        yield own.ask(rng, system + item, int(_log_normal(rng, 300, 0.5)), user)
+        item = passage(rng, grammar, length) if kind == "passage" else grammar.line(rng, kind)
+        yield own.ask(rng, system + item, int(log_normal(rng, 300, 0.5)), user)
 
 
 def harness(rng: Random, own: Style, name: str) -> Iterator[Request]:
@@ -109,11 +112,11 @@ def harness(rng: Random, own: Style, name: str) -> Iterator[Request]:
     topics = list(grammar.groups["topics"])
     while True:
         if name == "context_answer":
-            passages = "".join(f"[{number}] {_passage(rng, grammar, 3)}\n" for number in range(1, rng.randint(3, 6)))
+            passages = "".join(f"[{number}] {passage(rng, grammar, 3)}\n" for number in range(1, rng.randint(3, 6)))
             task = f"{passages}\nQuestion: {grammar.line(rng, rng.choice(topics))}"
         else:
             task = grammar.line(rng, "agent_task" if name == "tool_loop" else "code")
-        yield own.ask(rng, start + task, int(_log_normal(rng, _CONTEXT_TOKENS, 0.8)))
+        yield own.ask(rng, start + task, int(log_normal(rng, _CONTEXT_TOKENS, 0.8)))
 
 
 def evaluation(rng: Random, own: Style, size: int) -> Iterator[Request]:
@@ -134,7 +137,7 @@ def backfill(rng: Random, own: Style) -> Iterator[Request]:
     grammar = english()
     start = header("batch", "backfill").replace("{opening}", grammar.line(rng, "system_opening"))
     while True:
-        yield own.ask(rng, start + _passage(rng, grammar, max(2, int(_log_normal(rng, 12, 0.5)))))
+        yield own.ask(rng, start + passage(rng, grammar, max(2, int(log_normal(rng, 12, 0.5)))))
 
 
 def review(rng: Random, own: Style) -> Iterator[Request]:
@@ -144,7 +147,7 @@ def review(rng: Random, own: Style) -> Iterator[Request]:
     start = header("review", "ci").replace("{name}", grammar.line(rng, "name")).replace("{system_rules}", rules)
     while True:
         changes = "\n".join(grammar.line(rng, "diff") for _ in range(rng.randint(1, 4)))
-        yield own.ask(rng, start + changes, int(_log_normal(rng, 900, 0.7)))
+        yield own.ask(rng, start + changes, int(log_normal(rng, 900, 0.7)))
 
 
 def classification(rng: Random, model: str) -> Iterator[Request]:
@@ -166,9 +169,11 @@ def with_constant(rng: Random, requests: Iterator[Request], share: float) -> Ite
         yield constant if rng.random() < share else request
 
 
-def _passage(rng: Random, grammar: Grammar, sentences: int) -> str:
+def passage(rng: Random, grammar: Grammar, sentences: int) -> str:
+    """So many sentences about nothing in particular."""
     return " ".join([grammar.line(rng, "sentence") for _ in range(sentences)])
 
 
-def _log_normal(rng: Random, median: float, spread: float) -> float:
+def log_normal(rng: Random, median: float, spread: float) -> float:
+    """A number with this median, whose logarithm has the standard deviation `spread`."""
     return median * math.exp(rng.gauss(0.0, spread))
