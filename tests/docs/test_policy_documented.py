@@ -14,7 +14,7 @@ from stream_detector.detection.policy import AllowEntry, Policy
 from stream_detector.settings import load_policy
 
 _EXAMPLE = ROOT / "docs" / "examples" / "policy.toml"
-_PARTS = ("throttle", "block", "repeat", "valve")
+_PARTS = ("throttle", "block", "repeat", "valve", "feedback")
 
 
 def _type(path: str) -> inspect.Type:

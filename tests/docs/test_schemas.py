@@ -10,12 +10,13 @@ import pytest
 from documents.reading import ROOT, Block, blocks
 
 from stream_detector.domain.dead_letters import DeadLetter
+from stream_detector.domain.feedback import Feedback
 from stream_detector.wire import calls, decisions
 from stream_detector.wire.schema import CONTRACTS, schema_of
 
 _SCHEMAS = ROOT / "docs" / "schema"
 _EXAMPLES = ROOT / "docs" / "examples"
-_CALL, _DECISION, _DEAD_LETTER = "api-call.v1", "decision.v1", "dead-letter.v1"
+_CALL, _DECISION, _DEAD_LETTER, _FEEDBACK = "api-call.v1", "decision.v1", "dead-letter.v1", "feedback.v1"
 
 
 def _committed(name: str) -> dict[str, Any]:
@@ -31,6 +32,8 @@ def _contract_of(content: dict[str, Any]) -> str:
     """What an example on a page is an example of."""
     if "subject" in content:
         return _DECISION
+    if "feedback" in content:
+        return _FEEDBACK
     return _DEAD_LETTER if "payload_bytes" in content else _CALL
 
 
@@ -40,6 +43,7 @@ def _decode(content: dict[str, Any], name: str) -> None:
     decoders: dict[str, Callable[[], object]] = {
         _CALL: lambda: calls.decode(value, max_bytes=1 << 20).calls[0],
         _DECISION: lambda: decisions.decode(value),
+        _FEEDBACK: lambda: msgspec.json.decode(value, type=Feedback),
         _DEAD_LETTER: lambda: msgspec.json.decode(value, type=DeadLetter),
     }
     decoders[name]()
