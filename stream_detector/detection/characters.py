@@ -1,4 +1,4 @@
-"""Code points -> kind of character and folded form, as NumPy tables that are filled page by page when first needed.
+"""Code points -> kind of character and folded form, as NumPy tables of 256 code points, made when first needed.
 
 Folding drops case, accents and compatibility forms, one code point at a time: the cost is bounded, whereas Python's
 normalisation of a whole text can be made quadratic by its sender.
@@ -7,7 +7,9 @@ normalisation of a whole text can be made quadratic by its sender.
 import sys
 import unicodedata
 from enum import IntEnum
+from functools import cache
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -30,6 +32,8 @@ class Kind(IntEnum):
     """Letters of scripts that do not."""
     IGNORED = 4
     """Accents and invisible formatting: removed before words are cut."""
+    UNKNOWN = 5
+    """Not looked up yet. No character is."""
 
 
 _UNSPACED_RANGES = (
@@ -43,34 +47,20 @@ _UNSPACED_RANGES = (
 )
 
 
-class CharacterTable:
-    """Kind and folded form of every code point."""
+class Page(msgspec.Struct, frozen=True):
+    """What 256 successive code points are."""
 
-    def __init__(self) -> None:
-        self._kinds = np.zeros(CODE_POINTS, np.uint8)
-        self._folded = np.zeros(CODE_POINTS, np.uint32)
-        self._filled = np.zeros(CODE_POINTS >> PAGE_BITS, np.bool_)
-        self._fill(0)
+    kinds: npt.NDArray[np.uint8]
+    """`Kind` of each, as numbers."""
+    folded: Points
+    """Each without case, accent and compatibility form."""
 
-    def kinds(self, points: Points) -> npt.NDArray[np.uint8]:
-        """`Kind` of each code point, as numbers."""
-        pages = points >> PAGE_BITS
-        if not self._filled.take(pages).all():
-            for page in np.unique(pages).tolist():
-                if not self._filled[page]:
-                    self._fill(page)
-        return self._kinds.take(points)
 
-    def folded(self, points: Points) -> Points:
-        """Each code point without case, accent and compatibility form; call `kinds` on them first."""
-        return self._folded.take(points).astype(np.intp)
-
-    def _fill(self, page: int) -> None:
-        for point in range(page << PAGE_BITS, (page + 1) << PAGE_BITS):
-            folded = _fold(chr(point))
-            self._folded[point] = ord(folded)
-            self._kinds[point] = _kind_of(folded)
-        self._filled[page] = True
+@cache
+def page(number: int) -> Page:
+    """The code points from 256 * `number` on."""
+    folded = [_fold(chr(point)) for point in range(number << PAGE_BITS, (number + 1) << PAGE_BITS)]
+    return Page(np.array(list(map(_kind_of, folded)), np.uint8), np.array(list(map(ord, folded)), np.intp))
 
 
 def _fold(character: str) -> str:

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from stream_detector.detection.characters import CODE_POINTS, PAGE, PAGE_BITS, CharacterTable, Kind, Points
+from stream_detector.detection.characters import CODE_POINTS, PAGE, PAGE_BITS, Kind, Points, page
 
 MAX_CHARS = 65_536
 """Bounds the work for one prompt."""
@@ -43,10 +43,9 @@ class _Spans(msgspec.Struct, frozen=True):
     ends: Points
 
 
-_WORD, _SYMBOL, _UNSPACED, _IGNORED = map(np.uint8, (Kind.WORD, Kind.SYMBOL, Kind.UNSPACED, Kind.IGNORED))
-_characters = CharacterTable()
-_ASCII = np.arange(PAGE, dtype=np.intp)
-_ASCII_KINDS = _characters.kinds(_ASCII)
+_SYMBOL, _UNSPACED, _IGNORED, _UNKNOWN = map(np.uint8, (Kind.SYMBOL, Kind.UNSPACED, Kind.IGNORED, Kind.UNKNOWN))
+_WORD = np.uint8(Kind.WORD)
+_ASCII_KINDS = page(0).kinds.tobytes()
 
 
 class WordHasher:
@@ -56,7 +55,9 @@ class WordHasher:
         stream = hashlib.shake_256(b"words" + salt).digest(8 * (1 + PAGE + (CODE_POINTS >> PAGE_BITS)))
         secret = np.frombuffer(stream, "<u8").astype(np.uint64)
         self._low, self._high = secret[1 : 1 + PAGE], secret[1 + PAGE :]
-        self._ascii = self._numbers(_characters.folded(_ASCII))
+        self._numbers = np.zeros(CODE_POINTS, np.uint64)  # memory is taken when a page is filled
+        self._kinds = np.full(CODE_POINTS, _UNKNOWN)
+        self._fill(0)
         base = int(secret[0]) | 1  # odd, so that it has an inverse
         self._powers = _powers(base)
         self._inverses = _powers(pow(base, -1, 1 << 64))
@@ -66,39 +67,56 @@ class WordHasher:
         if len(text) > MAX_CHARS:
             text = text[: MAX_CHARS // 2] + text[-MAX_CHARS // 2 :]
         if text.isascii():
-            codes = np.frombuffer(text.encode("ascii"), np.uint8)
-            kinds = _ASCII_KINDS.take(codes)
-            return self._hash(kinds, self._ascii.take(codes), _spaced(kinds), len(text))
+            data = text.encode("ascii")
+            kinds = np.frombuffer(data.translate(_ASCII_KINDS), np.uint8)
+            return self._hash(kinds, self._numbers.take(np.frombuffer(data, np.uint8)), _spaced(kinds), len(text))
         points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.intp)
-        kinds = _characters.kinds(points)
-        kept = kinds != _IGNORED
-        if not kept.all():
+        kinds = self._kinds_of(points)
+        highest = kinds.max()
+        if highest >= _IGNORED:
+            kept = kinds != _IGNORED
             points, kinds = points[kept], kinds[kept]
-        return self._hash(kinds, self._numbers(_characters.folded(points)), _spans(kinds), len(text))
+            highest = _UNSPACED
+        spans = _spans(kinds) if highest == _UNSPACED else _spaced(kinds)
+        return self._hash(kinds, self._numbers.take(points), spans, len(text))
 
-    def _numbers(self, points: Points) -> Hashes:
-        numbers: Hashes = self._low.take(points & (PAGE - 1))
-        numbers ^= self._high.take(points >> PAGE_BITS)
-        return numbers
+    def _kinds_of(self, points: Points) -> npt.NDArray[np.uint8]:
+        kinds = self._kinds.take(points)
+        unknown = kinds == _UNKNOWN
+        if not unknown.any():
+            return kinds
+        for number in np.unique(points[unknown] >> PAGE_BITS).tolist():
+            self._fill(number)
+        return self._kinds.take(points)
+
+    def _fill(self, number: int) -> None:
+        characters = page(number)
+        folded, place = characters.folded, slice(number << PAGE_BITS, (number + 1) << PAGE_BITS)
+        self._numbers[place] = self._low.take(folded & (PAGE - 1)) ^ self._high.take(folded >> PAGE_BITS)
+        self._kinds[place] = characters.kinds
 
     def _hash(self, kinds: npt.NDArray[np.uint8], numbers: Hashes, spans: _Spans, seen: int) -> Words:
         """Overwrites `numbers`: fresh memory for 64 K characters costs more than the arithmetic."""
         symbols = numbers[kinds == _SYMBOL]
+        count = len(spans.starts)
+        tokens = np.empty(count + len(symbols), np.uint64)
         numbers *= self._powers[: len(numbers)]
-        first = numbers.take(spans.starts)
-        numbers.cumsum(out=numbers)
-        sums = numbers.take(spans.ends - 1)
-        sums -= numbers.take(spans.starts)
-        sums += first
-        sums *= self._inverses.take(spans.starts)
-        tokens = np.concatenate((sums, symbols))
+        sums = np.empty(len(numbers) + 1, np.uint64)
+        sums[0] = 0
+        np.add.accumulate(numbers, out=sums[1:])
+        words = tokens[:count]
+        np.subtract(sums.take(spans.ends), sums.take(spans.starts), out=words)
+        words *= self._inverses.take(spans.starts)
+        tokens[count:] = symbols
         _mix(tokens)
-        return Words(tokens[: len(sums)], tokens, len(symbols) / max(seen, 1))
+        return Words(words, tokens, len(symbols) / max(seen, 1))
 
 
 def pairs_of(words: Hashes) -> Hashes:
     """One hash for each two successive words."""
-    return words[:-1] * _SPREAD + words[1:]
+    pairs = words[:-1] * _SPREAD
+    pairs += words[1:]
+    return pairs
 
 
 def _mix(hashes: Hashes) -> None:
@@ -127,14 +145,13 @@ def _spaced(kinds: npt.NDArray[np.uint8]) -> _Spans:
 
 def _spans(kinds: npt.NDArray[np.uint8]) -> _Spans:
     """Where words lie, in order, pairs of characters of scripts without spaces among them."""
-    spaced = _spaced(kinds)
-    unspaced = (kinds == _UNSPACED).nonzero()[0]
-    if not len(unspaced):
-        return spaced
-    joined = np.zeros(len(unspaced) + 1, np.bool_)  # to the character before; the first and the end are not
-    np.equal(unspaced[1:], unspaced[:-1] + 1, out=joined[1:-1])
-    pairs = unspaced[joined[1:]]
-    alone = unspaced[~(joined[1:] | joined[:-1])]
-    starts = np.concatenate((spaced.starts, pairs, alone))
-    order = starts.argsort()
-    return _Spans(starts[order], np.concatenate((spaced.ends, pairs + 2, alone + 1))[order])
+    in_word = np.zeros(len(kinds) + 2, np.bool_)
+    np.equal(kinds, _WORD, out=in_word[1:-1])
+    unspaced = np.zeros(len(kinds) + 2, np.bool_)
+    np.equal(kinds, _UNSPACED, out=unspaced[1:-1])
+    before, here, after = unspaced[:-2], unspaced[1:-1], unspaced[2:]
+    word_starts = in_word[1:-1] > in_word[:-2]
+    starts = (word_starts | (here & (after | ~before))).nonzero()[0]  # the last of a run is in the pair before it
+    ends = starts + 1 + after.take(starts)
+    ends[word_starts.take(starts)] = (in_word[:-1] > in_word[1:]).nonzero()[0]
+    return _Spans(starts, ends)
