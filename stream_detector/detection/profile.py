@@ -5,11 +5,15 @@ from msgspec import Struct, field
 from stream_detector.detection.feedback import Judged
 from stream_detector.detection.windows.budget import BudgetWindow
 from stream_detector.detection.windows.gaps import GapWindow
+from stream_detector.detection.windows.hours import HoursWindow
+from stream_detector.detection.windows.models import ModelWindow
 from stream_detector.detection.windows.network import NetworkWindow
 from stream_detector.detection.windows.novelty import NoveltyWindow
 from stream_detector.detection.windows.parameters import ParameterWindow
 from stream_detector.detection.windows.rate import RateWindow
+from stream_detector.detection.windows.reaction import ReactionWindow
 from stream_detector.detection.windows.templates import TemplateWindow
+from stream_detector.detection.windows.weeks import WeekWindow
 from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.decisions import Action, Mode
 
@@ -62,6 +66,10 @@ class Profile(Struct, array_like=True):
     budget: BudgetWindow = field(default_factory=BudgetWindow)
     standing: Standing = field(default_factory=Standing)
     judged: Judged = field(default_factory=Judged)
+    hours: HoursWindow = field(default_factory=HoursWindow)
+    weeks: WeekWindow = field(default_factory=WeekWindow)
+    models: ModelWindow = field(default_factory=ModelWindow)
+    reaction: ReactionWindow = field(default_factory=ReactionWindow)
 
     def observe(self, call: ApiCall) -> None:
         """Take one call into every window."""
@@ -73,6 +81,10 @@ class Profile(Struct, array_like=True):
         self.calls += 1
         self.rate.observe(call)
         self.gaps.observe(call)
+        self.hours.observe(call)
+        self.weeks.observe(call)
+        self.models.observe(call)
+        self.reaction.observe(call)
         self.network.observe(call)
         if call.params is not None:
             self.parameters.observe(call)

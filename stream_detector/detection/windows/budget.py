@@ -19,11 +19,15 @@ class BudgetWindow(Struct, array_like=True):
     output_tokens: float = 0.0
     input_tokens: float = 0.0
     updated_ts: float = -1.0
+    quota: float = -1.0
+    """Calls a day that the subscription allows, read about once an hour; -1 where the gateway does not say."""
 
     def observe(self, call: ApiCall) -> None:
         """Count one call."""
         if call.ts - self.updated_ts >= FORGET_EVERY_S:
             self._forget(call.ts)
+            if call.quota is not None:
+                self.quota = call.quota
         self.output_tokens += call.output_tokens or 0
         self.input_tokens += call.input_tokens or 0
         if call.sketch is not None:

@@ -10,6 +10,8 @@ BINS = 24
 """Powers of two of milliseconds: 1 ms to 4.7 h."""
 MEMORY = 512
 """At this many gaps everything is halved."""
+CLOCK = math.tau / 10.0
+"""Radians a second: jobs that a clock starts come at the same point of each ten seconds."""
 
 
 def _bins() -> list[int]:
@@ -24,6 +26,9 @@ class GapWindow(Struct, array_like=True, gc=False):
     total: float = 0.0
     squares: float = 0.0
     bins: list[int] = field(default_factory=_bins)
+    clock_x: float = 0.0
+    clock_y: float = 0.0
+    """Sum of the unit vectors that point to each call on a dial of ten seconds."""
 
     def observe(self, call: ApiCall) -> None:
         """Count the gap to the newest call before this one; a late call has a gap of 0."""
@@ -42,6 +47,9 @@ class GapWindow(Struct, array_like=True, gc=False):
         self.seen += 1
         self.total += gap
         self.squares += gap * gap
+        angle = ts * CLOCK
+        self.clock_x += math.cos(angle)
+        self.clock_y += math.sin(angle)
         bin_of = int(gap * 1000).bit_length()
         self.bins[bin_of if bin_of < BINS else BINS - 1] += 1
 
@@ -49,6 +57,8 @@ class GapWindow(Struct, array_like=True, gc=False):
         self.seen /= 2
         self.total /= 2
         self.squares /= 2
+        self.clock_x /= 2
+        self.clock_y /= 2
         self.bins = [count >> 1 for count in self.bins]
 
     def variation(self) -> float:
@@ -57,6 +67,10 @@ class GapWindow(Struct, array_like=True, gc=False):
             return 0.0
         mean = self.total / self.seen
         return math.sqrt(max(0.0, self.squares / self.seen - mean * mean)) / mean
+
+    def clockwork(self) -> float:
+        """How firmly calls keep to one point of each ten seconds: 1 for a job that the clock starts, near 0 otherwise."""
+        return min(1.0, math.hypot(self.clock_x, self.clock_y) / self.seen) if self.seen else 0.0
 
     def entropy(self) -> float:
         """Entropy of the gap histogram, 0 (one bin) to 1 (all bins alike)."""

@@ -1,6 +1,7 @@
 """How much: calls per five minutes against the client's own past, calls and output tokens per hour for a day."""
 
 import math
+from typing import Self
 
 from msgspec import Struct, field
 
@@ -15,14 +16,42 @@ REFUSED = frozenset({403, 429})
 ANSWER_WEIGHT = 0.05
 MAX_PENDING = 12
 """Closed buckets that wait to be scored; beyond that the smallest is dropped."""
+HOURS_REMEMBERED = 168.0
+"""Busy hours in the baseline of hours: a week's worth at most."""
+DAYS_REMEMBERED = 14.0
 
 
 def _day() -> list[int]:
     return [0] * DAY_HOURS
 
 
+class Past(Struct, array_like=True):
+    """The client's own past at one time scale: a baseline of log counts, and the counts it has not learned."""
+
+    baseline: Baseline
+    pending: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, memory: float) -> Self:
+        """Remembers so many busy periods."""
+        return cls(Baseline(memory))
+
+    def close(self, count: int) -> None:
+        """A period is over; silent ones are not remembered."""
+        if count:
+            self.pending.append(count)
+            if len(self.pending) > MAX_PENDING:
+                self.pending.remove(min(self.pending))
+
+    def learn(self) -> None:
+        """Move what waits into the baseline."""
+        for count in self.pending:
+            self.baseline.learn(math.log1p(count))
+        self.pending.clear()
+
+
 class RateWindow(Struct, array_like=True):
-    """Open bucket, closed buckets not yet learned, a ring of 24 hours, and the River baseline of active buckets."""
+    """Open bucket, closed buckets not yet learned, a ring of 24 hours, and River baselines of busy periods."""
 
     bucket: int = -1
     count: int = 0
@@ -33,6 +62,9 @@ class RateWindow(Struct, array_like=True):
     answer_tokens: float = 0.0
     """Mean output tokens of the last answers: what a refused call would have taken."""
     baseline: Baseline = field(default_factory=Baseline)
+    hours: Past = field(default_factory=lambda: Past.of(HOURS_REMEMBERED))
+    days: Past = field(default_factory=lambda: Past.of(DAYS_REMEMBERED))
+    """Whole UTC days."""
 
     def observe(self, call: ApiCall) -> None:
         """Count one call."""
@@ -56,6 +88,10 @@ class RateWindow(Struct, array_like=True):
         self.bucket = bucket
         self.count = 0
         hour = bucket * BUCKET_S // HOUR_S
+        if hour > self.hour >= 0:
+            self.hours.close(self.calls[self.hour % DAY_HOURS])
+            if hour // DAY_HOURS > self.hour // DAY_HOURS:
+                self.days.close(sum(self.calls[: self.hour % DAY_HOURS + 1]))
         for passed in range(max(self.hour + 1, hour - DAY_HOURS + 1), hour + 1):
             self.calls[passed % DAY_HOURS] = 0
             self.tokens[passed % DAY_HOURS] = 0
@@ -73,8 +109,19 @@ class RateWindow(Struct, array_like=True):
         """The greatest count of a bucket that the baseline has not learned."""
         return max(self.count, *self.pending) if self.pending else self.count
 
+    def busiest_hour(self) -> int:
+        """The greatest count of an hour that the baseline of hours has not learned, the open hour included."""
+        return max(self.calls[self.hour % DAY_HOURS], *self.hours.pending, 0)
+
+    def busiest_day(self) -> int:
+        """The greatest count of a day that the baseline of days has not learned, the last 24 hours included."""
+        return max(self.day_calls(), *self.days.pending, 0)
+
     def learn(self) -> None:
-        """Move the closed buckets into the baseline. Called after scoring, and only for a client above suspicion."""
+        """Move what is closed into the baselines. Called after scoring, and only for a client above suspicion."""
         for count in self.pending:
             self.baseline.learn(math.log1p(count))
         self.pending.clear()
+        if self.hours.pending:
+            self.hours.learn()
+            self.days.learn()
