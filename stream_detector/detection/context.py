@@ -24,3 +24,5 @@ class Context(Struct, frozen=True, gc=False):
     """Share of clients whose account was at most two days old when they were first seen, 0 to 1."""
     hot_templates: int
     """Templates that several clients share: how many tests of this kind are made."""
+    released: tuple[int, ...] = ()
+    """Models (`windows.models.model_hash`) that the population of the partition began to use within two days."""

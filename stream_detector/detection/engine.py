@@ -74,6 +74,7 @@ class Engine:
         scope.partition.valve.count(profile, call.ts)
         if not profile.due():
             return None
+        scope.partition.population.spot(profile)
         sighted = scope.partition.population.sight(profile)
         if sighted is not None:
             scope.neighbours.unreported.add(sighted)
@@ -195,6 +196,7 @@ def _surroundings(profile: Profile, scope: Scope) -> tuple[Segment, Context]:
         young_rate=population.young_rate(),
         fresh_rate=population.fresh_rate(),
         hot_templates=population.hot,
+        released=population.released(now_s),
     )
     return segment, context
 

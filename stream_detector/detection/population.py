@@ -1,4 +1,4 @@
-"""Who shares a template: a window over the clients of one partition, joined with what the other partitions report.
+"""Who shares a template, joined with what the other partitions report; and which models are new to everybody.
 
 Every client belongs to one partition, so that partitions can count their own members exactly and add up.
 """
@@ -22,6 +22,14 @@ MAX_HEADS_PER_CLIENT = 4
 HOT_MEMBERS = 3
 TURN = 256
 """Unchanged templates to exchange in one go."""
+MAX_MODELS = 256
+"""Names that a partition remembers; those that hardly anybody uses make room."""
+HISTORY_S = 7 * 86_400.0
+"""Before so much history nothing counts as new."""
+RELEASED_S = 2 * 86_400.0
+"""A model is new for so long after its first call."""
+RELEASED_CLIENTS = 3
+"""A model that fewer clients call is somebody's own, not a release."""
 _MIN_PROMPTS = 8
 _MIN_SHARE = 0.2
 NOBODY = TemplateUse(0, 0)
@@ -31,6 +39,11 @@ class _Template(Struct, array_like=True, gc=False):
     members: int = 0
     young: int = 0
     newest_ts: float = 0.0
+
+
+class _Model(Struct, array_like=True, gc=False):
+    first_ts: float = 0.0
+    clients: int = 0
 
 
 class Neighbours:
@@ -70,9 +83,16 @@ class Population(Struct, array_like=True):
     hot: int = 0
     """Templates with at least `HOT_MEMBERS` members here."""
     templates: dict[int, _Template] = field(default_factory=dict)
+    models: dict[int, _Model] = field(default_factory=dict)
+    """By hash of the name."""
+    since_ts: float = -1.0
+    """Event time of the first client."""
+    newest_model_ts: float = -1.0
 
     def meet(self, profile: Profile) -> None:
         """Count a new client."""
+        if self.since_ts < 0:
+            self.since_ts = profile.first_ts
         if profile.created_ts >= 0:
             self.known += 1
             self.young += is_young(profile)
@@ -97,6 +117,38 @@ class Population(Struct, array_like=True):
         template.newest_ts = max(template.newest_ts, profile.last_ts)
         self.hot += template.members == HOT_MEMBERS
         return head
+
+    def spot(self, profile: Profile) -> None:
+        """Count the client for the models that it has taken up, once each."""
+        for name in profile.models.taken_up:
+            model = self.models.get(name)
+            if model is None:
+                if len(self.models) >= MAX_MODELS and not self._forget_rare_models(profile.last_ts):
+                    continue
+                model = self.models[name] = _Model(profile.last_ts)
+                self.newest_model_ts = max(self.newest_model_ts, profile.last_ts)
+            model.clients += 1
+        profile.models.taken_up.clear()
+
+    def released(self, now_s: float) -> tuple[int, ...]:
+        """Models that the population began to use a short while ago; none before there is a history."""
+        if now_s - self.newest_model_ts > RELEASED_S:
+            return ()
+        earliest_ts = max(self.since_ts + HISTORY_S, now_s - RELEASED_S)
+        return tuple(
+            name
+            for name, model in self.models.items()
+            if model.first_ts >= earliest_ts and model.clients >= RELEASED_CLIENTS
+        )
+
+    def _forget_rare_models(self, now_s: float) -> bool:
+        """Make room, but never forget a model in use: it would look new when it is seen again."""
+        self.models = {
+            name: model
+            for name, model in self.models.items()
+            if model.clients >= RELEASED_CLIENTS or now_s - model.first_ts < RELEASED_S
+        }
+        return len(self.models) < MAX_MODELS
 
     def use_of(self, head: int) -> TemplateUse:
         """Members of a template in this partition."""
