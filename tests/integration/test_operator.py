@@ -1,4 +1,4 @@
-"""An operator lets a blocked client go: worker, hook and commands as processes, on Apache Kafka and Redis."""
+"""Operators and analysts judge a client: worker, hook and commands as processes, on Apache Kafka and Redis."""
 
 import subprocess
 import sys
@@ -45,10 +45,10 @@ class Case:
         self.hook = hook
         self._calls = traffic(_SCENARIO)
 
-    def probe(self) -> None:
+    def probe(self, calls: int = _SOME) -> None:
         """The client makes some more calls."""
         key = _CLIENT.encode()
-        self.installation.produce(Sent(key, calls_wire.encode(call)) for call in islice(self._calls, _SOME))
+        self.installation.produce(Sent(key, calls_wire.encode(call)) for call in islice(self._calls, calls))
 
     def wait_blocked(self) -> None:
         wait_until(lambda: self.hook.ask(_CLIENT) == 403, "the client is blocked")
@@ -147,6 +147,37 @@ def test_an_allowlist_entry_in_the_policy_cancels_a_live_decision_when_the_worke
     [entry] = case.decisions()[len(before) :]
     assert (entry.action, entry.mode, entry.origin) == (Action.ALLOW, Mode.ENFORCE, Origin.OPERATOR)
     assert entry.note == "an agreed test of the model"
+
+
+def test_a_dismissed_client_is_let_go_and_what_was_seen_counts_no_more(case: Case) -> None:
+    worker = case.installation.start()
+    _blocked(case, worker)
+    before = case.decisions()
+
+    command = case.run("dismiss", _CLIENT, "--reason", "a security test that we ordered")
+    case.wait_allowed()
+    case.probe()
+    worker.wait_handled(2 * _SOME)
+
+    assert (command.returncode, command.stderr) == (0, "")
+    assert command.stdout.startswith(f"dismiss {_CLIENT}: workers will hear it (")
+    assert case.hook.ask(_CLIENT) == 200
+    [released] = case.decisions()[len(before) :]
+    assert (released.action, released.mode, released.origin) == (Action.ALLOW, Mode.ENFORCE, Origin.ENGINE)
+    assert released.note == "dismiss by an analyst: a security test that we ordered"
+
+
+def test_a_confirmed_client_is_blocked(case: Case) -> None:
+    case.installation.start()
+    case.probe(calls=20)
+    case.installation.wait_all_saved()
+    assert case.hook.ask(_CLIENT) == 200
+
+    command = case.run("confirm", _CLIENT, "--reason", "sells our answers")
+    case.wait_blocked()
+
+    assert (command.returncode, command.stderr) == (0, "")
+    assert case.decisions()[-1].note == "confirm by an analyst: sells our answers"
 
 
 def test_allow_without_redis_says_what_to_do_and_publishes_nothing(case: Case) -> None:
