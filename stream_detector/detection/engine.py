@@ -196,7 +196,7 @@ def _surroundings(profile: Profile, scope: Scope) -> tuple[Segment, Context]:
         young_rate=population.young_rate(),
         fresh_rate=population.fresh_rate(),
         hot_templates=population.hot,
-        released=population.released(now_s),
+        released=population.released(profile.last_ts),
     )
     return segment, context
 
