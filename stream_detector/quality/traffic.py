@@ -19,11 +19,11 @@ DAY_S = 86_400
 class Sent(Struct, frozen=True):
     """One client's calls in the order of event time."""
 
-    times: array[float]
+    times: "array[float]"
     """Event time, seconds since 1970."""
-    tokens: array[int]
+    tokens: "array[int]"
     """Output tokens of the call at the same place."""
-    total_tokens: array[int]
+    total_tokens: "array[int]"
     """Output tokens of the calls up to and including this one."""
 
     @classmethod
