@@ -93,7 +93,7 @@ def _simhash(hashes: Hashes) -> bytes:
     else:
         sums = np.add.reduceat(planes, np.arange(0, count, _BYTE_MAX), axis=1)
         votes = sums.view(np.uint8).reshape(8, -1, 8).sum(axis=1, dtype=np.int32)
-    majority: bytes = np.packbits(votes.T > count / 2, bitorder="little").tobytes()
+    majority: bytes = np.packbits(votes.T > count // 2, bitorder="little").tobytes()
     return majority
 
 
@@ -108,7 +108,7 @@ def _shingles(words: Hashes, pairs: Hashes) -> tuple[int, ...]:
     hashes.sort()
     smallest = dict.fromkeys(hashes[: 2 * SHINGLES].tolist())
     if len(smallest) < SHINGLES < len(hashes):
-        smallest = dict.fromkeys(np.unique(hashes)[:SHINGLES].tolist())
+        smallest = dict.fromkeys([*smallest, *hashes[1:][hashes[1:] != hashes[:-1]][:SHINGLES].tolist()])
     return tuple(smallest)[:SHINGLES]
 
 

@@ -46,6 +46,7 @@ class _Spans(msgspec.Struct, frozen=True):
 _SYMBOL, _UNSPACED, _IGNORED, _UNKNOWN = map(np.uint8, (Kind.SYMBOL, Kind.UNSPACED, Kind.IGNORED, Kind.UNKNOWN))
 _WORD = np.uint8(Kind.WORD)
 _ASCII_KINDS = page(0).kinds.tobytes()
+_ASCII_IN_WORD = (page(0).kinds == _WORD).tobytes()
 
 
 class WordHasher:
@@ -69,7 +70,8 @@ class WordHasher:
         if text.isascii():
             data = text.encode("ascii")
             kinds = np.frombuffer(data.translate(_ASCII_KINDS), np.uint8)
-            return self._hash(kinds, self._numbers.take(np.frombuffer(data, np.uint8)), _spaced(kinds), len(text))
+            spans = _spaced(np.frombuffer(b"\0" + data.translate(_ASCII_IN_WORD) + b"\0", np.bool_))
+            return self._hash(kinds, self._numbers.take(np.frombuffer(data, np.uint8)), spans, len(text))
         points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.intp)
         kinds = self._kinds_of(points)
         highest = kinds.max()
@@ -77,7 +79,8 @@ class WordHasher:
             kept = kinds != _IGNORED
             points, kinds = points[kept], kinds[kept]
             highest = _UNSPACED
-        spans = _spans(kinds) if highest == _UNSPACED else _spaced(kinds)
+        in_word = _padded(kinds, _WORD)
+        spans = _spans(in_word, _padded(kinds, _UNSPACED)) if highest == _UNSPACED else _spaced(in_word)
         return self._hash(kinds, self._numbers.take(points), spans, len(text))
 
     def _kinds_of(self, points: Points) -> npt.NDArray[np.uint8]:
@@ -135,20 +138,21 @@ def _powers(base: int) -> Hashes:
     return np.cumprod(powers)
 
 
-def _spaced(kinds: npt.NDArray[np.uint8]) -> _Spans:
+def _padded(kinds: npt.NDArray[np.uint8], kind: np.uint8) -> npt.NDArray[np.bool_]:
+    """Which characters are of this kind, with one that is not before the first and after the last."""
+    found = np.zeros(len(kinds) + 2, np.bool_)
+    np.equal(kinds, kind, out=found[1:-1])
+    return found
+
+
+def _spaced(in_word: npt.NDArray[np.bool_]) -> _Spans:
     """Where runs of letters and digits lie, in order."""
-    in_word = np.zeros(len(kinds) + 2, np.bool_)
-    np.equal(kinds, _WORD, out=in_word[1:-1])
     edges = (in_word[1:] != in_word[:-1]).nonzero()[0]
     return _Spans(edges[::2], edges[1::2])
 
 
-def _spans(kinds: npt.NDArray[np.uint8]) -> _Spans:
+def _spans(in_word: npt.NDArray[np.bool_], unspaced: npt.NDArray[np.bool_]) -> _Spans:
     """Where words lie, in order, pairs of characters of scripts without spaces among them."""
-    in_word = np.zeros(len(kinds) + 2, np.bool_)
-    np.equal(kinds, _WORD, out=in_word[1:-1])
-    unspaced = np.zeros(len(kinds) + 2, np.bool_)
-    np.equal(kinds, _UNSPACED, out=unspaced[1:-1])
     before, here, after = unspaced[:-2], unspaced[1:-1], unspaced[2:]
     word_starts = in_word[1:-1] > in_word[:-2]
     starts = (word_starts | (here & (after | ~before))).nonzero()[0]  # the last of a run is in the pair before it
