@@ -16,13 +16,17 @@ _MASK53 = (1 << 53) - 1
 def example_call(
     number: int, *, gap_s: float, same_head: bool = False, new_network: bool = False, new_bias: bool = False
 ) -> ApiCall:
-    """The `number`-th call of a client with a call every `gap_s` seconds; a new prompt each time."""
-    hashed = hash64(f"prompt {number}")
+    """The `number`-th call of a client with a call every `gap_s` seconds.
+
+    A new prompt each time, unless there is a `new_bias`: that is tried on one prompt.
+    """
+    text = 0 if new_bias else number
+    hashed = hash64(f"prompt {text}")
     sketch = Sketch(
-        head=7 if same_head else hash64(f"head {number}") & _MASK53,
+        head=7 if same_head else hash64(f"head {text}") & _MASK53,
         digest=hashed & _MASK53,
         simhash=hashed.to_bytes(8, "little"),
-        shingles=tuple(hash64(f"shingle {number} {index}") & 0xFFFFFFFF for index in range(4)),
+        shingles=tuple(hash64(f"shingle {text} {index}") & 0xFFFFFFFF for index in range(4)),
         chars=200,
         words=40,
     )

@@ -40,7 +40,7 @@ class Features(Struct, frozen=True, gc=False):
     switch_share: float
     """Share of calls from another network than the call before."""
     biased_tokens: float
-    token_bias_pairs: float
+    """Of calls that ask for logits (`windows.parameters`)."""
     one_token_share: float
     lifetime_prompts: float
 
@@ -104,7 +104,6 @@ def extract(profile: Profile) -> Features:
         countries=network.countries.count(now_s),
         switch_share=network.switching(),
         biased_tokens=parameters.tokens.count(now_s) if parameters.biased else 0.0,
-        token_bias_pairs=parameters.pairs.count(now_s) if parameters.biased else 0.0,
         one_token_share=parameters.one_token / max(1, parameters.seen),
         lifetime_prompts=profile.budget.prompts.count(),
     )

@@ -16,7 +16,7 @@ from stream_detector.detection.windows.novelty import NoveltyWindow
 from stream_detector.detection.windows.parameters import ParameterWindow
 from stream_detector.detection.windows.rate import MAX_PENDING, RateWindow
 from stream_detector.detection.windows.templates import HEADS, TemplateWindow
-from stream_detector.domain.calls import ApiCall, Params
+from stream_detector.domain.calls import ApiCall, Params, Sketch
 
 DAY_S = 86_400.0
 
@@ -219,14 +219,60 @@ def test_addresses_of_one_network_are_one_network() -> None:
     assert window.switching() < 0.05
 
 
-def test_parameters_count_tokens_and_pairs() -> None:
+def probe(number: int, text: int, **params: object) -> ApiCall:
+    sketch = Sketch(head=text, digest=hash64(f"{text}") >> 11, simhash=bytes(8))
+    return ApiCall(id="x", ts=START_S + number, client="c", params=Params(**params), sketch=sketch)  # type: ignore[arg-type]
+
+
+def test_one_prompt_under_ever_new_parameters_is_counted_as_variants_of_one_prompt() -> None:
     window = ParameterWindow()
     for number in range(60):
-        params = Params(max_tokens=1, top_logprobs=5, logit_bias={str(number % 3): float(number)})
-        window.observe(ApiCall(id="x", ts=START_S, client="c", params=params))
+        window.observe(probe(number, 1, max_tokens=1, top_logprobs=5, logit_bias={str(number % 3): float(number)}))
+    assert window.variants.count(START_S) == pytest.approx(60, rel=0.6)
+    assert window.tries(START_S) == pytest.approx(window.variants.count(START_S), rel=0.1)
     assert window.tokens.count(START_S) == pytest.approx(3, abs=0.5)
-    assert window.pairs.count(START_S) == pytest.approx(60, rel=0.5)
     assert window.one_token == window.logprobs == window.biased == 60
+
+
+def test_probes_show_although_most_calls_are_chat() -> None:
+    window = ParameterWindow()
+    for number in range(600):
+        is_probe = number % 10 == 0
+        temperature = number / 1000 if is_probe else 0.7
+        window.observe(probe(number, 1 if is_probe else number, temperature=temperature))
+    assert window.tries(START_S) > 20
+
+
+def test_a_fixed_bias_on_changing_texts_is_a_habit() -> None:
+    window = ParameterWindow()
+    for number in range(300):
+        window.observe(probe(number, number, max_tokens=1, top_logprobs=3, logit_bias={"5": 100.0, "9": 100.0}))
+    assert window.variants.count(START_S) <= 1.1
+    assert window.repeats(START_S) < 2
+
+
+def test_a_change_of_habit_is_one_more_variant_and_no_probe() -> None:
+    window = ParameterWindow()
+    for number in range(600):
+        window.observe(probe(number, number, temperature=0.2 if number < 300 else 0.9))
+    assert window.tries(START_S) < 1
+    assert window.variants.count(START_S) < 3
+
+
+def test_the_same_prompt_for_logits_again_and_again_is_counted_as_repetition_and_forgotten() -> None:
+    window = ParameterWindow()
+    for number in range(300):
+        window.observe(probe(number, number % 3, max_tokens=1, logprobs=True))
+    assert window.repeats(START_S) == pytest.approx(100, rel=0.1)
+    assert window.repeats(START_S + 2 * DAY_S) == 0.0
+
+
+def test_prompts_without_a_sketch_are_told_apart_by_their_length() -> None:
+    window = ParameterWindow()
+    for number in range(100):
+        params = Params(max_tokens=1, logprobs=True)
+        window.observe(ApiCall(id="x", ts=START_S, client="c", params=params, input_tokens=5 + number % 4))
+    assert window.repeats(START_S) == pytest.approx(25, rel=0.1)
 
 
 def test_budget_forgets_slowly() -> None:

@@ -9,17 +9,24 @@ from stream_detector.detection.detectors.tails import power_tail
 from stream_detector.detection.profile import Profile
 from stream_detector.domain.signals import Family, Reading, Scored, Warming
 
+_TESTS = 3
+
 
 class ParameterProbe(Struct, frozen=True):
-    """Distinct biased tokens, and distinct (token, bias) pairs, in one to two days.
+    """Three ways to read the output layer, of one to two days. The smallest tail counts, three times, as three are tried.
 
-    Stealing a projection matrix or a full logit vector takes `logit_bias` over the vocabulary, a few tokens a call (Carlini
-    et al.: prompts x vocabulary / (top_logprobs - 1) calls) or a bisection of the bias of each token (openlogprobs: 25 to
-    32 calls a token). An honest classifier biases the same handful of labels for ever.
+    * One prompt under ever new parameters: `logit_bias` token by token (Carlini et al.: prompts x vocabulary /
+      (top_logprobs - 1) calls), bisected (openlogprobs: 25 to 32 calls a token), grids of temperature and n. Both the
+      number of variants and the variants per prompt must be great.
+    * The same prompts again and again for one token with its log probabilities.
+    * Very many biased tokens, on however many prompts.
 
-    Misses: extraction without `logit_bias`; a vocabulary divided among many accounts (each below `half`).
+    An honest classifier has one fixed bias and new texts; guided decoding changes its bias, and the prompt with it; a tuner
+    of parameters tries a few on many questions.
 
-    Parameters: `half`, tokens that half of the honest users of `logit_bias` exceed; `min_biased` calls.
+    Misses: a vocabulary divided among many accounts and prompts; probes whose prompts differ in a word each.
+
+    Parameters: `min_calls` that ask for logits or leave the habit; `half_*` are exceeded by half of those who do it at all.
 
     Reference: Carlini et al. 2024 (arXiv 2403.06634); Finlayson et al. 2024 (arXiv 2403.09539).
 
@@ -34,21 +41,33 @@ class ParameterProbe(Struct, frozen=True):
     family: ClassVar[Family] = Family.PARAMETERS
     ceiling: ClassVar[float] = 5.0
 
-    min_biased: int = 8
-    half: float = 8.0
+    min_calls: int = 8
+    half_variants: float = 10.0
+    half_tries: float = 1.0
+    half_repeats: float = 6.0
+    half_tokens: float = 400.0
     power: float = 3.5
 
     def score(self, profile: Profile, context: Context) -> Reading:
         """See the class."""
-        window = profile.parameters
-        if window.biased < self.min_biased:
-            return Warming(float(window.biased), float(self.min_biased))
-        tokens, pairs = context.features.biased_tokens, context.features.token_bias_pairs
+        window, now_s = profile.parameters, context.now_s
+        variants = window.variants.count(now_s)
+        logit_calls = window.logits + window.logits_before
+        if max(variants, logit_calls) < self.min_calls:
+            return Warming(float(max(variants, logit_calls)), float(self.min_calls))
+        tries, repeats, tokens = window.tries(now_s), window.repeats(now_s), context.features.biased_tokens
+        varying = max(
+            power_tail(variants, self.half_variants, self.power), power_tail(tries, self.half_tries, self.power)
+        )
+        repeating = power_tail(repeats, self.half_repeats, 2.7)
+        # a fixed set of tokens has no variants, however large it is
+        covering = power_tail(min(tokens, 4 * variants), self.half_tokens, 2.0)
         evidence = {
+            "variants": variants,
+            "variants_per_prompt": tries,
+            "calls_per_probed_prompt": repeats,
             "biased_tokens": tokens,
-            "token_bias_pairs": pairs,
             "one_token_share": window.one_token / window.seen,
             "logprobs_share": window.logprobs / window.seen,
-            "parameter_sets": window.settings.count(context.now_s),
         }
-        return Scored(1.0 - power_tail(max(tokens, pairs / 2), self.half, self.power), evidence)
+        return Scored(1.0 - min(1.0, _TESTS * min(varying, repeating, covering)), evidence)

@@ -1,4 +1,4 @@
-"""How it asks: logit_bias, logprobs, one-token answers, and the same prompt under changing parameters."""
+"""How it asks: questions to the logits, and the same prompt under changing parameters."""
 
 from msgspec import Struct, field
 
@@ -9,37 +9,100 @@ from stream_detector.domain.calls import ApiCall, Params
 DAY_S = 86_400.0
 ONE_TOKEN = 2
 """`max_tokens` up to this asks for logits rather than for text."""
+MAX_VOTES = 64
+"""The habit of years is given up after so many calls that differ."""
 
 
-class ParameterWindow(Struct, array_like=True):
-    """Distinct biased tokens, (token, bias) pairs and parameter sets of the last one to two days."""
+class ParameterWindow(Struct, array_like=True, gc=False):
+    """Counts of the last one to two days: variants of parameters and prompts that they were tried on, tokens, repetition.
 
-    tokens: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(6, DAY_S))
-    pairs: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(6, DAY_S))
-    settings: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(4, DAY_S))
+    A *variant* is what one call sets: temperature, top_p, n, top_logprobs, logit_bias. The variant of most calls is the
+    client's habit (majority vote of Boyer and Moore 1981) and is left out, so that a few probes show beside much chat.
+    A *logit call* asks for one token together with log probabilities or a bias: for numbers instead of text.
+    """
+
+    variants: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(5, DAY_S))
+    varied: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(5, DAY_S))
+    """Prompts of calls that leave the habit."""
+    tokens: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(5, DAY_S))
+    """Biased tokens of logit calls."""
+    probed: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(5, DAY_S))
+    """Prompts of logit calls."""
     seen: int = 0
+    """Calls of a lifetime that state parameters at all; `biased`, `one_token` and `logprobs` are among them."""
     biased: int = 0
     one_token: int = 0
     logprobs: int = 0
+    day: int = -1
+    logits: int = 0
+    """Logit calls of `day`,"""
+    logits_before: int = 0
+    """and of the day before."""
+    habit: int = 0
+    votes: int = 0
 
     def observe(self, call: ApiCall) -> None:
-        """Count one call; `seen` counts the calls that state parameters at all."""
+        """Count one call."""
         params = call.params
         if params is None:
             return
         self.seen += 1
-        if params.logprobs or params.top_logprobs:
-            self.logprobs += 1
-        if params.max_tokens is not None and params.max_tokens <= ONE_TOKEN:
-            self.one_token += 1
-        if params.temperature is not None or params.top_p is not None or params.n is not None:
-            self.settings.add(call.ts, hash64(f"{params.temperature}/{params.top_p}/{params.n}"))
-        if params.logit_bias:
+        ts = call.ts
+        bias = params.logit_bias
+        logprobs = bool(params.logprobs or params.top_logprobs)
+        one_token = params.max_tokens is not None and params.max_tokens <= ONE_TOKEN
+        variant = hash64(f"{params.temperature}/{params.top_p}/{params.n}/{params.top_logprobs}")
+        if bias:
             self.biased += 1
-            self._observe_bias(call.ts, params)
+            variant = _with_bias(variant, bias)
+        if logprobs:
+            self.logprobs += 1
+        if one_token:
+            self.one_token += 1
+            if logprobs or bias:
+                self._observe_logits(ts, call, params)
+        if variant != self.habit:
+            self._leave_habit(ts, call, variant)
+        elif self.votes < MAX_VOTES:
+            self.votes += 1
 
-    def _observe_bias(self, ts: float, params: Params) -> None:
-        for token, bias in (params.logit_bias or {}).items():
-            hashed = hash64(token)
-            self.tokens.add(ts, hashed)
-            self.pairs.add(ts, mix64(hashed + int(bias * 1e6)))
+    def _leave_habit(self, ts: float, call: ApiCall, variant: int) -> None:
+        if self.votes:
+            self.votes -= 1
+        else:
+            self.habit, self.votes = variant, 1
+        self.variants.add(ts, variant)
+        self.varied.add(ts, _prompt(call))
+
+    def _observe_logits(self, ts: float, call: ApiCall, params: Params) -> None:
+        day = int(ts // DAY_S)
+        if day > self.day:
+            self.logits_before = self.logits if day == self.day + 1 else 0
+            self.logits = 0
+            self.day = day
+        self.logits += 1
+        self.probed.add(ts, _prompt(call))
+        for token in params.logit_bias or ():
+            self.tokens.add(ts, hash64(token))
+
+    def repeats(self, now_s: float) -> float:
+        """Logit calls per distinct prompt, in the day of `now_s` and the one before; 0 without any."""
+        passed = int(now_s // DAY_S) - self.day
+        calls = 0 if passed > 1 else self.logits + (self.logits_before if passed < 1 else 0)
+        return calls / max(1.0, self.probed.count(now_s))
+
+    def tries(self, now_s: float) -> float:
+        """Variants per prompt, habit left out."""
+        return self.variants.count(now_s) / max(1.0, self.varied.count(now_s))
+
+
+def _with_bias(variant: int, bias: dict[str, float]) -> int:
+    """The variant's hash, whatever the order of the tokens."""
+    for token, value in bias.items():
+        variant ^= mix64(hash64(token) + int(value * 1e6))
+    return variant
+
+
+def _prompt(call: ApiCall) -> int:
+    """What tells prompts apart: the text's hash, or its length where there is no sketch."""
+    return mix64(call.input_tokens or 0) if call.sketch is None else call.sketch.digest
