@@ -99,9 +99,13 @@ def hook() -> None:
 
 @app.command()
 def check_config() -> None:
-    """Check the settings and the policy file without starting anything."""
+    """Check the settings, the policy file and the address files without starting anything."""
     settings = Settings.from_env(os.environ)
     policy = load_policy(settings.policy)
+    if settings.addresses:
+        from stream_detector.bootstrap.parts import address_book_of  # noqa: PLC0415 - loads Redis' client
+
+        address_book_of(settings.addresses)
     typer.echo(f"settings and policy {policy.version!r} are valid; mode {policy.mode}")
 
 
@@ -203,6 +207,12 @@ def replay(
     ] = "",
     policy: PolicyPath = "",
     shadow: Annotated[bool, typer.Option("--shadow", help="Decide, but mark every decision as shadow.")] = False,
+    addresses: Annotated[
+        str,
+        typer.Option(
+            "--addresses", envvar="STREAM_DETECTOR_ADDRESSES", help="Folder of address databases and lists, as live."
+        ),
+    ] = "",
 ) -> None:
     """Run recorded calls through the detector, on event time, with everything in memory."""
     _distinct(CALLS=calls, decisions=decisions, dead_letters=dead_letters)
@@ -222,7 +232,7 @@ def replay(
         def show(count: int) -> None:
             progress.update(task, completed=recording.position_bytes(), description=f"{count:,} calls")
 
-        tally = asyncio.run(offline.replay(recording.lines, out, dead, chosen, show))
+        tally = asyncio.run(offline.replay(recording.lines, out, dead, chosen, show, addresses=addresses))
     _err.print(tally.summary(), markup=False, highlight=False)
 
 

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from stream_detector.domain.addresses import AddressFacts
 from stream_detector.domain.dead_letters import DeadLetter
 from stream_detector.domain.decisions import Decision, Limit, Subject
 from stream_detector.domain.errors import RejectReason
@@ -124,10 +125,10 @@ class Limiter(Protocol):
 
 
 class AddressBook(Protocol):
-    """What is known about addresses. Geography is context for people: it never leads to an action."""
+    """What is known about addresses."""
 
-    def country(self, ip: str) -> str | None:
-        """ISO 3166-1 alpha-2 code of a valid address, or None."""
+    def look_up(self, ip: str) -> AddressFacts:
+        """Facts about a valid address; asked for every call, so it must answer from memory."""
 
 
 class DecisionLog(Protocol):

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from stream_detector.adapters.lines import DeadLetterLines, DecisionLines
 from stream_detector.adapters.tally import Tally
 from stream_detector.bootstrap.offline import offline_service
+from stream_detector.bootstrap.parts import address_book_of
 from stream_detector.detection.policy import Policy
 from stream_detector.domain.errors import ConfigError
 from stream_detector.ports import Record
@@ -78,7 +79,13 @@ def chunks(lines: BinaryIO) -> Iterator[list[Record]]:
 
 
 async def replay(
-    lines: BinaryIO, decisions: BinaryIO, dead_letters: BinaryIO, policy: Policy, on_progress: Callable[[int], None]
+    lines: BinaryIO,
+    decisions: BinaryIO,
+    dead_letters: BinaryIO,
+    policy: Policy,
+    on_progress: Callable[[int], None],
+    *,
+    addresses: str = "",
 ) -> Tally:
     """Run recorded calls through the core.
 
@@ -88,12 +95,17 @@ async def replay(
         dead_letters: takes one JSON line per call that could not be used.
         policy: what leads to what.
         on_progress: called about once per thousand lines, with the number of calls so far.
+        addresses: folder of address databases and lists, read once; empty for none.
 
     Returns:
         What was counted.
+
+    Raises:
+        ConfigError: the address files do not fit.
     """
     tally = Tally()
-    service = offline_service(policy, DecisionLines(decisions), DeadLetterLines(dead_letters), tally)
+    book = address_book_of(addresses)
+    service = offline_service(policy, DecisionLines(decisions), DeadLetterLines(dead_letters), tally, book)
     await service.claim(0, 0)
     for chunk in chunks(lines):
         await service.handle(0, chunk)

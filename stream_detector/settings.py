@@ -86,8 +86,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The table is used this long after Redis went away."""
     hook_unidentified: Failure = Failure.OPEN
     """Answer to a request without a client id."""
-    country_mmdb: str = ""
-    """Path of an address -> country database (MMDB); empty for none."""
+    addresses: str = ""
+    """Path of a folder of address databases and lists (`adapters.address_book`), or of one database; empty for none."""
     log_level: Annotated[str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
 
     sketch_salt: Annotated[str, Meta(max_length=1024)] = ""

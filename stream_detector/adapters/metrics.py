@@ -72,6 +72,16 @@ class WorkerMetrics:
             ["partition"],
             registry=registry,
         )
+        self.addresses_age = Gauge(
+            f"{prefix}addresses_age_seconds",
+            "Age of the oldest file of address data; 0 where there is none.",
+            registry=registry,
+        )
+        self.addresses_refused = Counter(
+            f"{prefix}addresses_refused",
+            "Changes of the address files that were refused; the files read before stay in use.",
+            registry=registry,
+        )
         self.transport = Gauge(
             f"{prefix}transport_info", "1 for the Kafka transport in use.", ["transport"], registry=registry
         )

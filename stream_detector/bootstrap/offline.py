@@ -10,7 +10,7 @@ from stream_detector.detection.detectors.catalogue import build_all
 from stream_detector.detection.engine import Engine
 from stream_detector.detection.policy import Policy
 from stream_detector.detection.sketching import Sketcher
-from stream_detector.ports import DeadLetterLog, DecisionLog, Observer
+from stream_detector.ports import AddressBook, DeadLetterLog, DecisionLog, Observer
 from stream_detector.service.handler import Outside, Pace, Service
 from stream_detector.service.intake import Limits, Reader
 from stream_detector.settings import Settings
@@ -18,7 +18,13 @@ from stream_detector.settings import Settings
 _NEVER = 1 << 62
 
 
-def offline_service(policy: Policy, decisions: DecisionLog, dead_letters: DeadLetterLog, observer: Observer) -> Service:
+def offline_service(
+    policy: Policy,
+    decisions: DecisionLog,
+    dead_letters: DeadLetterLog,
+    observer: Observer,
+    book: AddressBook | None = None,
+) -> Service:
     """Any time is as good as any other, nothing is saved, everything else is as live."""
     limits = Limits(max_record_bytes=Settings().max_record_bytes, max_future_s=math.inf, max_past_s=math.inf)
     outside = Outside(
@@ -34,7 +40,7 @@ def offline_service(policy: Policy, decisions: DecisionLog, dead_letters: DeadLe
     )
     return Service(
         Engine(build_all(), policy),
-        Reader("replay", limits, Sketcher(PUBLIC_SALT)),
+        Reader("replay", limits, Sketcher(PUBLIC_SALT), book),
         Pace(checkpoint_s=math.inf, checkpoint_calls=_NEVER, max_profiles=_NEVER),
         outside,
         allowed_until={entry.client: entry.expires.timestamp() for entry in policy.allowlist},

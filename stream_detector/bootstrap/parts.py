@@ -2,11 +2,11 @@
 
 import logging
 
-from stream_detector.adapters.address_book import MmdbAddressBook
+from stream_detector.adapters.address_book import FileAddressBook
 from stream_detector.adapters.clocks import ScaledClock, WallClock
 from stream_detector.adapters.redis_stores import RedisStores
 from stream_detector.detection.sketching import Sketcher
-from stream_detector.ports import AddressBook, Clock
+from stream_detector.ports import Clock
 from stream_detector.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -27,13 +27,13 @@ def sketcher_of(settings: Settings) -> Sketcher:
     return Sketcher(settings.sketch_salt.encode())
 
 
-def address_book_of(settings: Settings) -> AddressBook | None:
-    """The address database, if the settings name one.
+def address_book_of(path: str) -> FileAddressBook | None:
+    """The address book in the files that `Settings.addresses` names, if it names any.
 
     Raises:
-        ConfigError: it cannot be read.
+        ConfigError: they cannot be read.
     """
-    return MmdbAddressBook(settings.country_mmdb) if settings.country_mmdb else None
+    return FileAddressBook(path) if path else None
 
 
 def stores_of(settings: Settings) -> RedisStores:

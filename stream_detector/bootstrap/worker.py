@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from stream_detector.adapters.kafka import KafkaDeadLetterLog, KafkaDecisionLog, open_producer
 from stream_detector.adapters.logs import configure
 from stream_detector.adapters.metrics import PrometheusObserver, WorkerMetrics
+from stream_detector.bootstrap.addresses import keep_fresh
 from stream_detector.bootstrap.operator import enter_allowlist
 from stream_detector.bootstrap.parts import address_book_of, clock_of, sketcher_of, stores_of
 from stream_detector.bootstrap.topics import make_topics
@@ -17,6 +18,7 @@ from stream_detector.detection.detectors.catalogue import build_all, names
 from stream_detector.detection.engine import Engine
 from stream_detector.detection.policy import Policy
 from stream_detector.domain.errors import ConfigError
+from stream_detector.ports import AddressBook
 from stream_detector.service.allowlist import Allowlist
 from stream_detector.service.handler import Outside, Pace, Service
 from stream_detector.service.intake import Limits, Reader
@@ -56,10 +58,11 @@ async def _run(settings: Settings, policy: Policy) -> int:
         )
         allowlist = Allowlist(outside.decisions, outside.clock)
         await until_answered(allowlist.read, retried)  # before the first call: nobody allowed is decided about
-        service = _service(settings, policy, outside, allowlist)
+        book = address_book_of(settings.addresses)
+        service = _service(settings, policy, outside, allowlist, book)
         stream = create_stream(service, _stream_options(settings))
         metrics.transport.labels(stream.transport).set(1)
-        for coroutine in (allowlist.follow(retried), _report_lag(stream, metrics)):
+        for coroutine in (allowlist.follow(retried), _report_lag(stream, metrics), keep_fresh(book, metrics)):
             stack.callback(asyncio.create_task(coroutine).cancel)
         return await runner.run_until_stopped(stream)
 
@@ -80,7 +83,9 @@ async def _open_outside(settings: Settings, observer: PrometheusObserver, stack:
     )
 
 
-def _service(settings: Settings, policy: Policy, outside: Outside, allowlist: Allowlist) -> Service:
+def _service(
+    settings: Settings, policy: Policy, outside: Outside, allowlist: Allowlist, book: AddressBook | None
+) -> Service:
     limits = Limits(
         max_record_bytes=settings.max_record_bytes,
         max_future_s=settings.max_future_s,
@@ -91,7 +96,7 @@ def _service(settings: Settings, policy: Policy, outside: Outside, allowlist: Al
         checkpoint_calls=settings.checkpoint_calls,
         max_profiles=settings.max_profiles,
     )
-    reader = Reader(settings.topic_calls, limits, sketcher_of(settings), address_book_of(settings))
+    reader = Reader(settings.topic_calls, limits, sketcher_of(settings), book)
     return Service(Engine(build_all(), policy), reader, pace, outside, allowlist.allowed_until)
 
 

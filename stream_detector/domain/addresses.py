@@ -1,7 +1,40 @@
-"""Addresses as text -> the network that one operator or subscriber usually holds."""
+"""Addresses: the network that one operator or subscriber usually holds, and what may be known about an address."""
 
 import ipaddress
+from enum import StrEnum
 from functools import lru_cache
+
+from msgspec import Struct
+
+
+class AddressKind(StrEnum):
+    """What an address is mainly used for. Where lists disagree, the first of these counts.
+
+    Context for people and a hint at who operates it: no kind is suspicious by itself.
+    """
+
+    PROXY = "proxy"
+    """Passes on the calls of others: open proxies, Tor exits, rented home connections."""
+    VPN = "vpn"
+    HOSTING = "hosting"
+    """Clouds, hosters, servers."""
+    MOBILE = "mobile"
+    RESIDENTIAL = "residential"
+
+
+class AddressFacts(Struct, frozen=True, gc=False):
+    """What is known about one address; None for what is not."""
+
+    country: str | None = None
+    """ISO 3166-1 alpha-2 code."""
+    asn: int | None = None
+    """Number of the autonomous system that announces it."""
+    kind: AddressKind | None = None
+    provider: str | None = None
+    """Who operates it, as the list is named that has it: `amazon`."""
+
+
+UNKNOWN = AddressFacts()
 
 
 @lru_cache(maxsize=1 << 16)
@@ -21,3 +54,21 @@ def network_of(ip: str) -> str:
             return str(ipaddress.ip_network((int(address) >> 80 << 80, 48)))
         address = address.ipv4_mapped
     return str(ipaddress.ip_network((int(address) >> 8 << 8, 24)))
+
+
+@lru_cache(maxsize=1 << 16)
+def block_of(ip: str) -> str:
+    """The /8 (IPv4) or /24 (IPv6) that holds `ip`: a coarse stand-in for its operator, where the AS is not known.
+
+    A carrier or a cloud has its addresses in a few of these; exits rented all over the world lie in dozens.
+
+    Raises:
+        ValueError: `ip` is not an address.
+
+    >>> block_of("192.0.2.1"), block_of("2001:db8:1:2::3")
+    ('192', '20010d')
+    """
+    network = network_of(ip)
+    if ":" not in network:
+        return network.partition(".")[0]
+    return f"{int(ipaddress.IPv6Network(network).network_address) >> 104:06x}"

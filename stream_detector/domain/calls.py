@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from stream_detector.domain.addresses import network_of
+from stream_detector.domain.addresses import AddressKind, network_of
 
 _Text = Annotated[str, Meta(max_length=256)]
 _Name = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -92,7 +92,13 @@ class ApiCall(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Keyed hash of the means of payment."""
     ip: Annotated[str, Meta(max_length=45)] | None = None
     ip_country: Annotated[str, Meta(max_length=2)] | None = None
-    """Country of `ip` (ISO 3166-1 alpha-2), if the gateway knows it; else looked up where a database is set."""
+    """Country of `ip` (ISO 3166-1 alpha-2), if the gateway knows it; else looked up where databases are set. So are"""
+    ip_asn: Annotated[int, Meta(ge=1, lt=1 << 32)] | None = None
+    """the number of its autonomous system,"""
+    ip_kind: AddressKind | None = None
+    """what it is mainly used for,"""
+    ip_provider: _Text | None = None
+    """and who operates it: `amazon`."""
     ua: Annotated[str, Meta(max_length=1024)] | None = None
     ja4: _Text | None = None
     route: Annotated[str, Meta(max_length=1024)] | None = None

@@ -69,13 +69,21 @@ class Reader:
         return Intake(taken, dead)
 
     def _completed(self, call: ApiCall) -> ApiCall:
-        """The call without its text, and with what we know of its address."""
+        """The call without its text, and with what we know of its address and the gateway does not say."""
+        changes: dict[str, object] = {}
         if call.prompt is not None:
-            sketch = call.sketch or self._sketcher.sketch(call.prompt)
-            call = msgspec.structs.replace(call, sketch=sketch, prompt=None)
-        if self._book is not None and call.ip is not None and call.ip_country is None:
-            call = msgspec.structs.replace(call, ip_country=self._book.country(call.ip))
-        return call
+            changes = {"sketch": call.sketch or self._sketcher.sketch(call.prompt), "prompt": None}
+        if self._book is not None and call.ip is not None:
+            facts = self._book.look_up(call.ip)
+            if call.ip_country is None and facts.country is not None:
+                changes["ip_country"] = facts.country
+            if call.ip_asn is None and facts.asn is not None:
+                changes["ip_asn"] = facts.asn
+            if call.ip_kind is None and facts.kind is not None:
+                changes["ip_kind"] = facts.kind
+            if call.ip_provider is None and facts.provider is not None:
+                changes["ip_provider"] = facts.provider
+        return msgspec.structs.replace(call, **changes) if changes else call
 
     def _why(self, call: ApiCall, now_s: float) -> MalformedCall:
         ahead_s = call.ts - now_s
