@@ -4,7 +4,7 @@ The engine itself holds settings only: all state is in the profile and the parti
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -32,6 +32,10 @@ _HOUR_S = 3600
 VALVE_NOTE = "safety valve: too many clients would be acted on at once"
 
 
+OnEvaluation = Callable[[str, float, Evidence], None]
+"""Told the client, event time and evidence of every evaluation, before the ladder."""
+
+
 class Scope(Struct, frozen=True):
     """What a client's partition brings along."""
 
@@ -44,8 +48,11 @@ class Scope(Struct, frozen=True):
 class Engine:
     """Runs detectors, calibration, fusion and the ladder."""
 
-    def __init__(self, detectors: Sequence[Detector], policy: Policy) -> None:
+    def __init__(
+        self, detectors: Sequence[Detector], policy: Policy, on_evaluation: OnEvaluation | None = None
+    ) -> None:
         self._policy = policy
+        self._on_evaluation = on_evaluation
         self._detectors = tuple(d for d in detectors if policy.of(d.name).mode is not DetectorMode.OFF)
         self._scales = Scales(detectors, policy)
         self._outlier = policy.of(outlier.NAME).mode is not DetectorMode.OFF
@@ -117,6 +124,8 @@ class Engine:
         segment, context = _surroundings(profile, scope)
         signals = self._score(profile, segment, context)
         evidence = self._scales.weigh(signals, segment, profile, scope.partition.experience)
+        if self._on_evaluation is not None:
+            self._on_evaluation(client, now_s, evidence)
         standing = profile.standing
         standing.risk = evidence.enforced.value
         decision = None
