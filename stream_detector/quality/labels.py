@@ -29,6 +29,8 @@ class Label(Struct, frozen=True, kw_only=True):
     """UTC days with at least one call."""
     planned_calls: _Count | None = None
     """What the client would have sent by the end of its campaign; recordings stop earlier."""
+    starts_at: float | None = None
+    """Event time at which the campaign takes the client over; what it did before is left out."""
 
 
 class _Line(Label, frozen=True, kw_only=True):

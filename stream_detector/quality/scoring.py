@@ -9,7 +9,7 @@ from stream_detector.domain.decisions import Action, Decision
 from stream_detector.quality import honest
 from stream_detector.quality.figures import CampaignFigures, FamilyFigures, Figures, Spread, Stop, StopSpread
 from stream_detector.quality.labels import Label
-from stream_detector.quality.standing import InForce, first_start, in_force
+from stream_detector.quality.standing import InForce, first_start, in_force, since
 from stream_detector.quality.traffic import Sent
 
 ALL = "all"
@@ -130,7 +130,11 @@ def _accounts(
     periods, silent = in_force(decisions), Sent.of(())
     for client, label in labels.items():
         sent = None if traffic is None else traffic.get(client, silent)
-        yield Account(client=client, label=label, periods=periods.get(client, ()), sent=sent)
+        mine = periods.get(client, ())
+        if label.starts_at is not None:
+            mine = since(mine, label.starts_at)
+            sent = None if sent is None else sent.since(label.starts_at)
+        yield Account(client=client, label=label, periods=mine, sent=sent)
 
 
 def _stopped_at(member: Account, *actions: Action) -> float:

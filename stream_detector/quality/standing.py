@@ -40,6 +40,15 @@ def in_force(decisions: Iterable[Decision]) -> dict[str, tuple[InForce, ...]]:
     return {client: periods for client, periods in found.items() if periods}
 
 
+def since(periods: Sequence[InForce], start_s: float) -> tuple[InForce, ...]:
+    """What was in force from `start_s` on."""
+    return tuple(
+        InForce(period.action, max(period.start_s, start_s), period.end_s, period.limit)
+        for period in periods
+        if period.end_s > start_s
+    )
+
+
 def first_start(periods: Sequence[InForce], *actions: Action) -> float:
     """When one of `actions` was first in force; infinity for never."""
     return min((period.start_s for period in periods if period.action in actions), default=math.inf)

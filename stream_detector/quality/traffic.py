@@ -1,7 +1,7 @@
 """What clients sent, as far as scoring needs it: when, and how many output tokens came back."""
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from itertools import accumulate
 from typing import BinaryIO, Self
@@ -32,6 +32,11 @@ class Sent(Struct, frozen=True):
         ordered = sorted(calls, key=lambda call: call[0])
         tokens = array("q", (count for _, count in ordered))
         return cls(array("d", (ts for ts, _ in ordered)), tokens, array("q", accumulate(tokens)))
+
+    def since(self, start_s: float) -> Self:
+        """The calls from `start_s` on."""
+        first = bisect_left(self.times, start_s)
+        return type(self).of(zip(self.times[first:], self.tokens[first:], strict=True)) if first else self
 
     def until(self, ts: float) -> tuple[int, int]:
         """Calls and output tokens up to and including `ts`: the call that led to a decision was answered."""

@@ -97,6 +97,20 @@ def test_shadow_decisions_find_nobody_and_spoil_no_day() -> None:
     assert (figures.honest.acted_on, figures.honest.blocked, figures.honest.blocked_clients) == (0, 0, 0)
 
 
+def test_what_a_taken_over_key_did_before_is_its_owners() -> None:
+    label = Label(campaign="c1", kind="takeover", starts_at=START + 4.5 * HOUR)
+    before = decision("a", START, START + HOUR, Action.BLOCK)
+    [campaign] = score({"a": label}, [before], {"a": hourly(10)}).campaigns
+    assert (campaign.found, campaign.calls, campaign.throttle.calls) == (False, 5, 5)
+    during = decision("a", START + 6 * HOUR, START + 7 * HOUR)
+    [campaign] = score({"a": label}, [before, during], {"a": hourly(10)}).campaigns
+    assert (campaign.found, campaign.blocked, campaign.throttle.calls) == (True, 0, 2)
+    assert campaign.throttle.after_s == HOUR
+    still = decision("a", START, START + 5 * HOUR)
+    [campaign] = score({"a": label}, [still], {"a": hourly(10)}).campaigns
+    assert (campaign.found, campaign.throttle.calls, campaign.throttle.after_s) == (True, 0, 0.0)
+
+
 def test_accounts_that_sent_nothing_are_left_out() -> None:
     figures = score({"a": member(), "b": member(), "c": honest()}, [], {"a": hourly(1)})
     assert figures.campaigns[0].accounts == 1
