@@ -43,6 +43,8 @@ class Features(Struct, frozen=True, gc=False):
     """Of calls that ask for logits (`windows.parameters`)."""
     one_token_share: float
     lifetime_prompts: float
+    output_tokens_90d: float
+    """Forgotten over 90 days."""
 
     def vector(self) -> dict[str, float]:
         """Shapes without sizes, so that being big is not odd twice.
@@ -106,4 +108,5 @@ def extract(profile: Profile) -> Features:
         biased_tokens=parameters.tokens.count(now_s) if parameters.biased else 0.0,
         one_token_share=parameters.one_token / max(1, parameters.seen),
         lifetime_prompts=profile.budget.prompts.count(),
+        output_tokens_90d=profile.budget.output_tokens,
     )

@@ -20,11 +20,17 @@ class Norms(Struct, array_like=True):
     """log1p of the calls in a client's busiest five minutes."""
     token_rate: Baseline = field(default_factory=lambda: Baseline(MEMORY))
     """log1p of a client's output tokens an hour."""
+    prompts: Baseline = field(default_factory=lambda: Baseline(MEMORY))
+    """log1p of a client's distinct prompts of a lifetime."""
+    output_tokens: Baseline = field(default_factory=lambda: Baseline(MEMORY))
+    """log1p of a client's output tokens of 90 days."""
 
     def learn(self, features: Features) -> None:
         """Take in one client above suspicion."""
         self.busiest.learn(math.log1p(features.busiest_bucket))
         self.token_rate.learn(math.log1p(features.token_rate))
+        self.prompts.learn(math.log1p(features.lifetime_prompts))
+        self.output_tokens.learn(math.log1p(features.output_tokens_90d))
 
     def or_else(self, everyone: "Norms") -> "Norms":
         """These norms, or everyone's while these are new."""

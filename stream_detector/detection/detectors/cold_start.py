@@ -1,4 +1,4 @@
-"""cold_start: an account that is two days old and already among the heaviest of its segment."""
+"""cold_start: an account that is two days old, and already near its quota or among the heaviest of its segment."""
 
 import math
 from typing import ClassVar
@@ -13,17 +13,19 @@ from stream_detector.domain.signals import Family, Reading, Scored, Warming
 
 
 class ColdStart(Struct, frozen=True):
-    """Both at once: a fresh account, and output tokens far above the segment's norm.
+    """Both at once: a fresh account, and use far above the segment's norm or close to what the subscription allows.
 
     Under the null the two are independent, so that their probabilities multiply: the share of fresh accounts in the
-    population, and the tail of the segment's volumes. Honest accounts grow into their volume.
+    population, and the tail of the segment's volumes or of the used share of quotas. Honest accounts grow into their volume.
 
     Misses: accounts that are warmed up, bought or taken over; gateways that do not send `client_created_ts`. A customer who
     migrates with all its load looks the same on the first day: volume is one family, and never acts alone.
 
-    Parameters: `min_calls` of the account; `min_norm` clients' hours learned; `half` deviations.
+    Parameters: `min_calls` of the account; `min_norm` clients' hours learned; `half` deviations; `half_quota`, the share of
+    its quota that half of the fresh accounts use on a day, which is generous.
 
-    Reference: a government advisory of 2026 on model extraction ("new subscriptions at maximum use at once").
+    Reference: a government advisory of 2026 on model extraction ("new subscriptions at maximum use at once",
+    "subscription-to-usage mismatch").
 
     >>> from stream_detector.detection.examples import example_context, example_profile
     >>> profile = example_profile(calls=100, gap_s=1.0)
@@ -38,17 +40,25 @@ class ColdStart(Struct, frozen=True):
     min_calls: int = 50
     min_norm: int = 20
     half: float = 1.2
+    half_quota: float = 0.35
 
     def score(self, profile: Profile, context: Context) -> Reading:
         """See the class."""
-        norm = context.norms.token_rate
-        if norm.seen < self.min_norm or profile.created_ts < 0:
+        norm, quota = context.norms.token_rate, profile.budget.quota
+        if profile.created_ts < 0 or (norm.seen < self.min_norm and quota <= 0):
             return Warming(float(min(norm.seen, self.min_norm - 1)), float(self.min_norm))
         if profile.calls < self.min_calls:
             return Warming(float(profile.calls), float(self.min_calls))
         age_s = profile.last_ts - profile.created_ts
-        deviations = norm.deviations(math.log1p(context.features.token_rate), noise=0.25)
-        evidence = {"account_age_h": age_s / 3600, "segment_deviations": deviations, "fresh_rate": context.fresh_rate}
+        evidence = {"account_age_h": age_s / 3600, "fresh_rate": context.fresh_rate}
+        tail = 1.0
+        if norm.seen >= self.min_norm:
+            deviations = norm.deviations(math.log1p(context.features.token_rate), noise=0.25)
+            evidence["segment_deviations"] = deviations
+            tail = power_tail(deviations, self.half, 4.0)
+        if quota > 0:
+            evidence["quota_share"] = context.features.day_calls / quota
+            tail = min(tail, power_tail(evidence["quota_share"], self.half_quota, 3.0))
         if age_s > FRESH_S:
             return Scored(0.0, evidence)
-        return Scored(1.0 - context.fresh_rate * power_tail(deviations, self.half, 4.0), evidence)
+        return Scored(1.0 - context.fresh_rate * tail, evidence)

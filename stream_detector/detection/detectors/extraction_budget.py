@@ -10,16 +10,22 @@ from stream_detector.detection.detectors.tails import power_tail
 from stream_detector.detection.profile import Profile
 from stream_detector.domain.signals import Family, Reading, Scored, Warming
 
+PROMPT_TOKENS = 1000.0
+"""Output tokens that weigh as much as one distinct prompt: a long answer with its reasoning."""
+
 
 class ExtractionBudget(Struct, frozen=True):
-    """Distinct prompts of a lifetime against the size of known training sets; output tokens an hour against the segment.
+    """What was taken in all against the size of training sets; and what is taken, in all and per hour, against the segment.
 
-    52,000 prompts were enough for Alpaca; 100,000 alarmed a search company.
+    52,000 prompts were enough for Alpaca, 100,000 alarmed a search company, a million makes a general data set: evidence 0.4,
+    0.6 and 1.5. Output tokens count as prompts with long answers of `PROMPT_TOKENS`. Nearly every busy honest program passes
+    these numbers in the end, so that the absolute budget is a remark; what is rare is to be far above the clients of one's
+    own segment, in distinct prompts, in output tokens of 90 days, or in output tokens an hour.
 
-    Misses: campaigns below the budget per account (pooled budgets need cohorts). The biggest honest customers pass any
-    absolute number in the end: volume is one family, and never acts alone.
+    Misses: campaigns below the budget per account (pooled budgets need cohorts). Volume is one family, and never acts alone.
 
-    Parameters: `half_prompts`, lifetime prompts that half of the heavy clients exceed; `half` deviations of the rate.
+    Parameters: `min_calls` before an opinion, `min_norm` clients' hours learned; `half_prompts`, lifetime prompts that half
+    of the heavy clients exceed; `half` deviations from the segment.
 
     Reference: Taori et al. 2023 (Alpaca); ServeGen (arXiv 2505.09999): the logarithm of a client's volume has a standard
     deviation of 2.1 to 2.3 and tails that are nearly normal; the null here has heavier ones.
@@ -43,12 +49,19 @@ class ExtractionBudget(Struct, frozen=True):
         """See the class."""
         if profile.calls < self.min_calls:
             return Warming(float(profile.calls), float(self.min_calls))
-        prompts, rate = context.features.lifetime_prompts, context.features.token_rate
-        tail = power_tail(prompts, self.half_prompts, 2.0)
-        evidence = {"lifetime_prompts": prompts, "output_tokens_90d": profile.budget.output_tokens}
-        norm = context.norms.token_rate
-        if norm.seen >= self.min_norm:
-            deviations = norm.deviations(math.log1p(rate), noise=0.25)
-            evidence |= {"output_tokens_per_h": rate, "segment_deviations": deviations}
-            tail = min(tail, power_tail(deviations, self.half, 4.0))
+        features, norms = context.features, context.norms
+        prompts, tokens = features.lifetime_prompts, features.output_tokens_90d
+        evidence = {
+            "lifetime_prompts": prompts,
+            "output_tokens_90d": tokens,
+            "output_tokens_per_h": features.token_rate,
+        }
+        tail = power_tail(max(prompts, tokens / PROMPT_TOKENS), self.half_prompts, 1.0)
+        if norms.token_rate.seen >= self.min_norm:
+            evidence["segment_deviations"] = max(
+                norms.token_rate.deviations(math.log1p(features.token_rate), noise=0.25),
+                norms.prompts.deviations(math.log1p(prompts), noise=0.25),
+                norms.output_tokens.deviations(math.log1p(tokens), noise=0.25),
+            )
+            tail = min(tail, power_tail(evidence["segment_deviations"], self.half, 4.0))
         return Scored(1.0 - tail, evidence)

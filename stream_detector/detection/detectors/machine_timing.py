@@ -1,33 +1,41 @@
-"""machine_timing: gaps like a metronome's, or a load that never breathes."""
+"""machine_timing: gaps like a metronome's, or a pool that is always equally busy, for hours on end."""
 
+import math
 from typing import ClassVar
 
 from msgspec import Struct
 
 from stream_detector.detection.context import Context
 from stream_detector.detection.profile import Profile
+from stream_detector.detection.windows.gaps import SCHEDULED
 from stream_detector.detection.windows.rate import DAY_HOURS
 from stream_detector.domain.signals import Family, Reading, Scored, Warming
 
 
 class MachineTiming(Struct, frozen=True):
-    """Two null models: variation of the gaps, and evenness of the hours. The smaller tail counts, twice if both were tried.
+    """Three null models: variation of the gaps, evenness of calls per hour, evenness of open calls. The smallest tail counts.
 
-    A serial loop has gaps that vary less than Poisson arrivals; a worker pool has Poisson gaps, but hours that all weigh
-    the same, where honest load follows people. Both nulls are power laws fitted to honest programs (ServeGen, 162 busy
-    clients): in ten minutes with 100 calls or more, the coefficient of variation of the gaps is below 0.92 / 0.28 / 0.13 with
-    probability 0.1 / 0.01 / 0.001; the squared coefficient of variation of 24 busy hours is below 0.1 / 0.0005 with
-    probability 0.1 / 0.01, of 6 hours 18 times less.
+    A serial loop has gaps that vary less than Poisson arrivals. A worker pool has gaps like chance, but hours that all weigh
+    the same; and where answers differ in length, not the calls but the calls that are open at a time stay the same (Little:
+    the sum of the latencies of an hour / 3600). Honest load follows people. The nulls are power laws fitted to honest
+    programs (ServeGen, 162 busy clients): in ten minutes with 100 calls or more, the coefficient of variation of the gaps is
+    below 0.92 / 0.28 / 0.13 with probability 0.1 / 0.01 / 0.001; the squared coefficient of variation of 24 busy hours is below
+    0.1 / 0.0005 with probability 0.1 / 0.01, of 6 hours 18 times less.
 
-    Misses: jitter that imitates bursts, and a duty cycle copied from people. Cron jobs and load tests are honest machines:
-    the ceiling keeps this supporting evidence.
+    Evaluations, backfills and load tests are pools as well, for an hour or a night: evidence grows with the time since the
+    last rest of an hour, and is whole after `whole_h`. Jobs that a clock starts keep to one point of each ten seconds: their
+    gaps and hours say nothing. Pauses after a failed call that are always the same, and not the usual gap, count double.
 
-    Parameters: `min_gaps` and `min_hours` before an opinion; `min_hour_calls` below which an hour's count is noise.
+    Misses: jitter that imitates bursts, a duty cycle copied from people, loops that wait for a full ten seconds. Honest
+    machines run for days too: the ceiling keeps this supporting evidence.
 
-    Reference: ServeGen (arXiv 2505.09999), language traces of alibaba/ServeGen.
+    Parameters: `min_gaps` and `min_hours` before an opinion; `min_hour_calls` below which an hour's count is noise;
+    `min_retries` and `fixed_spread` (standard deviation of the logarithm) for pauses.
+
+    Reference: ServeGen (arXiv 2505.09999), language traces of alibaba/ServeGen; pauses of public drivers (1, 2, 30, 60 s).
 
     >>> from stream_detector.detection.examples import example_context, example_profile
-    >>> profile = example_profile(calls=400, gap_s=1.0)
+    >>> profile = example_profile(calls=5000, gap_s=13.7)
     >>> reading = MachineTiming().score(profile, example_context(profile))
     >>> isinstance(reading, Scored) and reading.suspicion > 0.99
     True
@@ -40,25 +48,61 @@ class MachineTiming(Struct, frozen=True):
     min_gaps: int = 30
     min_hours: int = 4
     min_hour_calls: float = 30.0
+    whole_h: float = 12.0
+    min_retries: int = 10
+    fixed_spread: float = 0.1
 
     def score(self, profile: Profile, context: Context) -> Reading:
         """See the class."""
-        if profile.gaps.seen < self.min_gaps:
-            return Warming(profile.gaps.seen, float(self.min_gaps))
-        variation = context.features.gap_variation
-        tail = 0.1 * (variation / 0.92) ** 2.1
-        evidence = {"gap_variation": variation, "gap_entropy": context.features.gap_entropy}
-        hours = self._whole_hours(profile)
+        gaps = profile.gaps
+        if gaps.seen < self.min_gaps:
+            return Warming(gaps.seen, float(self.min_gaps))
+        variation, clockwork = context.features.gap_variation, gaps.clockwork()
+        work_h = profile.hours.work_h()
+        evidence = {"gap_variation": variation, "gap_entropy": context.features.gap_entropy, "work_h": work_h}
+        evidence["clockwork"] = clockwork
+        tails = [0.1 * (variation / 0.92) ** 2.1]
+        tails += self._evenness(profile, evidence)
+        tail = min(1.0, len(tails) * min(tails))
+        if self._pauses_alike(profile, evidence):
+            tail /= 2
+        if clockwork >= SCHEDULED:
+            return Scored(0.0, evidence)
+        return Scored(1.0 - tail ** min(1.0, work_h / self.whole_h), evidence)
+
+    def _evenness(self, profile: Profile, evidence: dict[str, float]) -> list[float]:
+        """Tails of the calls and of the open calls per hour, where there are enough."""
+        tails = []
+        hours = _whole_hours(profile)
         mean = sum(hours) / len(hours) if hours else 0.0
         if len(hours) >= self.min_hours and mean >= self.min_hour_calls:
-            unevenness = sum((hour - mean) ** 2 for hour in hours) / (len(hours) - 1) / mean**2
-            evidence["hour_unevenness"] = unevenness
-            tail = 2.0 * min(tail, 0.1 * (unevenness / (0.1 * (len(hours) / 24) ** 2.1)) ** 0.45)
-        return Scored(1.0 - min(1.0, tail), evidence)
+            evidence["hour_unevenness"] = sum((hour - mean) ** 2 for hour in hours) / (len(hours) - 1) / mean**2
+            tails.append(_even_tail(evidence["hour_unevenness"], len(hours)))
+        pool = profile.hours.open_calls
+        if pool.hours >= self.min_hours and pool.total:
+            evidence["open_calls"] = pool.mean()
+            evidence["open_unevenness"] = pool.unevenness()
+            tails.append(_even_tail(evidence["open_unevenness"], min(float(DAY_HOURS), pool.hours)))
+        return tails
 
-    @staticmethod
-    def _whole_hours(profile: Profile) -> list[int]:
-        """Calls per whole clock hour, oldest first, since the client was first seen; without the open hour."""
-        rate = profile.rate
-        known = int(profile.last_ts // 3600 - profile.first_ts // 3600)
-        return [rate.calls[(rate.hour - back) % DAY_HOURS] for back in range(min(known - 1, DAY_HOURS - 1), 0, -1)]
+    def _pauses_alike(self, profile: Profile, evidence: dict[str, float]) -> bool:
+        """Whether a failed call is always followed after the same pause, which is not just the usual gap."""
+        window = profile.reaction
+        if window.retries < self.min_retries:
+            return False
+        evidence["retry_spread"] = window.retry_spread()
+        evidence["retry_wait_s"] = window.usual_wait_s()
+        gap_s = profile.gaps.total / profile.gaps.seen
+        usual = 0.5 * gap_s < evidence["retry_wait_s"] < 2 * gap_s
+        return evidence["retry_spread"] < self.fixed_spread and not usual
+
+
+def _even_tail(unevenness: float, hours: float) -> float:
+    return 0.1 * math.pow(unevenness / (0.1 * math.pow(hours / 24, 2.1)), 0.45)
+
+
+def _whole_hours(profile: Profile) -> list[int]:
+    """Calls per whole clock hour, oldest first, since the client was first seen; without the open hour."""
+    rate = profile.rate
+    known = int(profile.last_ts // 3600 - profile.first_ts // 3600)
+    return [rate.calls[(rate.hour - back) % DAY_HOURS] for back in range(min(known - 1, DAY_HOURS - 1), 0, -1)]

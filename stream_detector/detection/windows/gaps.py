@@ -12,6 +12,8 @@ MEMORY = 512
 """At this many gaps everything is halved."""
 CLOCK = math.tau / 10.0
 """Radians a second: jobs that a clock starts come at the same point of each ten seconds."""
+SCHEDULED = 0.8
+"""`clockwork` of such a job; a second of delay, more or less, leaves 0.98."""
 
 
 def _bins() -> list[int]:

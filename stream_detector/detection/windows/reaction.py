@@ -1,4 +1,4 @@
-"""What a client does once it is refused: how often it still tries, and how soon after a refusal.
+"""What a client does once it is refused: how often it still tries, and how soon after a failure.
 
 The window sees refusals only, whoever made them; whether the client stands under a decision is the detector's business.
 """
@@ -10,6 +10,8 @@ from msgspec import Struct
 from stream_detector.detection.windows.rate import REFUSED
 from stream_detector.domain.calls import ApiCall
 
+FAILED = REFUSED | {500, 502, 503, 504, 529}
+"""Statuses after which software tries again."""
 SLOT_S = 600
 MIN_REFUSED = 3
 LIMITED = 0.3
@@ -23,7 +25,7 @@ RETRIES = 64
 
 
 class ReactionWindow(Struct, array_like=True, gc=False):
-    """The pace before the first limit, the pace after it, and the waits after a refusal."""
+    """The pace before the first limit, the pace after it, and the waits after a failure."""
 
     slot: int = -1
     calls: int = 0
@@ -43,8 +45,8 @@ class ReactionWindow(Struct, array_like=True, gc=False):
     """Of these, the ones with about as many calls as the limit admits, and hardly a refusal."""
     quiet: int = 0
     """Of these, the ones with less than half of the usual calls."""
-    refused_ts: float = -1.0
-    """End of the last call, if it was refused."""
+    failed_ts: float = -1.0
+    """End of the last call, if it failed."""
     retries: float = 0.0
     waits: float = 0.0
     """Sum of the logarithms of the waits in seconds."""
@@ -56,15 +58,16 @@ class ReactionWindow(Struct, array_like=True, gc=False):
         if slot > self.slot:
             self._close(slot)
         self.calls += 1
-        if self.refused_ts >= 0:
-            self._wait(call.ts - self.refused_ts)
-        if call.status in REFUSED:
-            self.refused += 1
-            self.refused_ts = call.ts + (call.latency_ms or 0.0) / 1000
+        if self.failed_ts >= 0:
+            self._wait(call.ts - self.failed_ts)
+        status = call.status
+        if status in FAILED:
+            self.refused += status in REFUSED
+            self.failed_ts = call.ts + (call.latency_ms or 0.0) / 1000
 
     def _wait(self, wait_s: float) -> None:
-        """Count the wait between a refusal and the next call."""
-        self.refused_ts = -1.0
+        """Count the wait between a failure and the next call."""
+        self.failed_ts = -1.0
         if self.retries >= RETRIES:
             self.retries /= 2
             self.waits /= 2
@@ -104,6 +107,10 @@ class ReactionWindow(Struct, array_like=True, gc=False):
             self.slots = self.paced = self.quiet = self.admitted = 0
         self.met_slot = self.slot
         self.admitted = max(self.admitted, admitted)
+
+    def usual_wait_s(self) -> float:
+        """Geometric mean of the waits; 0 before the first."""
+        return math.exp(self.waits / self.retries) if self.retries else 0.0
 
     def retry_spread(self) -> float:
         """Standard deviation of the logarithm of the waits: 0 for a fixed pause, above 0.5 for a growing or random one."""
