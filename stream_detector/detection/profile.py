@@ -92,7 +92,7 @@ class Profile(Struct, array_like=True):
         sketch = call.sketch
         if sketch is not None:
             self.templates.observe(sketch)
-            self.novelty.observe(ts, sketch)
+            self.novelty.observe(call)
 
     def _meet(self, call: ApiCall) -> None:
         self.first_ts = self.evaluated_ts = call.ts

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from stream_detector.quality.labels import read_labels
 from stream_detector.simulate.campaigns import PUBLISHED
 from stream_detector.simulate.files import write_files
 from stream_detector.simulate.scenario import Scenario, labels, prompt_text, traffic
@@ -36,8 +37,29 @@ def test_labels_name_campaign_and_class_of_every_client(tmp_path: Path) -> None:
     write_files(SCENARIO, tmp_path / "calls.jsonl", tmp_path / "labels.json")
     found = msgspec.json.decode((tmp_path / "labels.json").read_bytes())
     assert set(found) == set(labels(SCENARIO))
-    assert all(set(label) == {"campaign", "class"} for label in found.values())
+    wanted = {"campaign", "class", "starts_at", "calls", "output_tokens", "days"}
+    assert all(set(label) == wanted for label in found.values())
     assert {label["campaign"] for label in found.values()} == {None, *(campaign.id for campaign in PUBLISHED)}
+
+
+def test_labels_count_what_every_client_sent(tmp_path: Path) -> None:
+    scenario = Scenario(clients=20, campaigns=PUBLISHED[:1], duration_s=86_400.0 + 7200.0, scale=0.3)
+    write_files(scenario, tmp_path / "calls.jsonl", tmp_path / "labels.json")
+    found = read_labels(tmp_path / "labels.json")
+    for client, label in found.items():
+        calls = [call for call in traffic(scenario) if call.client == client] if label.campaign else []
+        if calls:
+            assert (label.calls, label.days) == (len(calls), 2)
+            assert label.output_tokens == sum(call.output_tokens or 0 for call in calls)
+    assert sum(label.calls or 0 for label in found.values()) == sum(1 for _ in traffic(scenario))
+
+
+def test_labels_leave_out_what_precedes_a_campaign(tmp_path: Path) -> None:
+    late = msgspec.structs.replace(PUBLISHED[0], start_after_s=3600.0)
+    scenario = msgspec.structs.replace(SCENARIO, campaigns=(late,))
+    write_files(scenario, tmp_path / "calls.jsonl", tmp_path / "labels.json")
+    [label] = [label for label in read_labels(tmp_path / "labels.json").values() if label.campaign]
+    assert label.starts_at == scenario.start_s + 3600.0
 
 
 def test_prompts_are_written_only_when_asked_for(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import math
 import random
 
+import msgspec
 import pytest
 
 from stream_detector.detection.examples import START_S, example_call
@@ -191,16 +192,40 @@ def test_near_duplicates_are_found_without_a_common_head() -> None:
 def test_novelty_tells_new_prompts_from_repeated_ones() -> None:
     fresh, repeated = NoveltyWindow(), NoveltyWindow()
     for number in range(1000):
-        fresh_sketch = example_call(number, gap_s=1.0).sketch
-        repeated_sketch = example_call(number % 10, gap_s=1.0).sketch
-        assert fresh_sketch is not None
-        assert repeated_sketch is not None
-        fresh.observe(START_S, fresh_sketch)
-        repeated.observe(START_S, repeated_sketch)
+        fresh.observe(example_call(number, gap_s=1.0))
+        repeated.observe(example_call(number % 10, gap_s=1.0))
     assert fresh.prompts.count(START_S) == pytest.approx(1000, rel=0.4)
     assert repeated.prompts.count(START_S) == pytest.approx(10, abs=2)
     assert fresh.growth() > 0.7
     assert repeated.growth() < 0.2
+
+
+def asked_for_days(days: int, *, again: bool = False, opening: bool = False, context: int = 0) -> NoveltyWindow:
+    """300 prompts a day, the same ones every day or not, behind a short prefix or not, in a conversation or not."""
+    window = NoveltyWindow()
+    for number in range(300 * days):
+        call = example_call(number % 300 if again else number, gap_s=0.0)
+        sketch = msgspec.structs.replace(call.sketch, opening=1 if opening else number)
+        window.observe(
+            msgspec.structs.replace(call, ts=START_S + number // 300 * DAY_S, sketch=sketch, input_tokens=60 + context)
+        )
+    return window
+
+
+def test_bare_prompts_add_up_over_days() -> None:
+    week = asked_for_days(7)
+    now_s = START_S + 6 * DAY_S
+    assert week.bare(now_s) == pytest.approx(600, rel=0.5)
+    assert week.stock + week.bare(now_s) > 1.5 * asked_for_days(2).bare(START_S + DAY_S)
+
+
+@pytest.mark.parametrize(
+    "window",
+    [asked_for_days(5, again=True), asked_for_days(5, opening=True), asked_for_days(5, context=700)],
+    ids=["a nightly test", "a short prefix", "conversations"],
+)
+def test_prompts_that_do_not_stand_alone_are_not_bare(window: NoveltyWindow) -> None:
+    assert window.bare(START_S + 4 * DAY_S) < 0.2 * asked_for_days(5).bare(START_S + 4 * DAY_S)
 
 
 def test_networks_count_prefixes_and_switches() -> None:

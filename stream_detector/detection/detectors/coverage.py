@@ -11,15 +11,16 @@ from stream_detector.domain.signals import Family, Reading, Scored, Warming
 
 
 class Coverage(Struct, frozen=True):
-    """Number of distinct prompts with distinct heads in one to two days: conversations that never continue, asked en masse.
+    """Fresh bare prompts, of one to two days and of a month: conversations that never continue, asked en masse.
 
-    People continue their conversations (the same head again), applications wrap users' words in a template (the same head
-    always). A list of bare questions does neither, at a volume that no person types.
+    People continue their conversations (the same head again, or input tokens that are not the prompt's), applications wrap
+    users' words in a template or a prefix, a nightly test asks what it asked before. A list of bare questions does none of
+    this, at a volume that no person types.
 
-    Misses: sweeps wrapped in a template, or slower than `half` a day. An evaluation of a model on a public question set
-    looks exactly so on its first day: content alone never blocks.
+    Misses: sweeps wrapped in a template, padded with a long constant context, or slower than `half_month` in a month. An
+    evaluation on a public question set looks exactly so on its first day: content alone never blocks.
 
-    Parameters: `half`, fresh prompts that half of the clients who send bare prompts exceed; `min_prompts`.
+    Parameters: `half_day` and `half_month`, fresh bare prompts that half of the clients who send some exceed; `min_prompts`.
 
     Reference: Kesarwani et al., ACSAC 2018 (coverage of the input space); GPT-4-LLM and s1 drivers (bare, unique, shuffled).
 
@@ -35,7 +36,8 @@ class Coverage(Struct, frozen=True):
     ceiling: ClassVar[float] = 2.8
 
     min_prompts: int = 64
-    half: float = 150.0
+    half_day: float = 150.0
+    half_month: float = 600.0
     power: float = 2.5
 
     def score(self, profile: Profile, context: Context) -> Reading:
@@ -43,12 +45,15 @@ class Coverage(Struct, frozen=True):
         window = profile.novelty
         if window.seen < self.min_prompts:
             return Warming(float(window.seen), float(self.min_prompts))
-        features = context.features
-        bare = features.distinct_heads * (features.distinct_heads / max(1, features.recent_prompts)) ** 2
+        features, bare = context.features, window.bare(context.now_s)
+        month = window.stock + bare
         evidence = {
             "prompts": float(features.recent_prompts),
             "distinct_prompts": features.distinct_prompts,
             "distinct_heads": features.distinct_heads,
             "shingle_growth": features.shingle_growth,
+            "bare_prompts": bare,
+            "bare_prompts_30d": month,
         }
-        return Scored(1.0 - power_tail(bare, self.half, self.power), evidence)
+        tail = min(power_tail(bare, self.half_day, self.power), power_tail(month, self.half_month, self.power))
+        return Scored(1.0 - tail, evidence)

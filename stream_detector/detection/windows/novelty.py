@@ -1,22 +1,31 @@
-"""Newness: how many different prompts, conversations and word sequences a client sends."""
+"""Newness: how many different prompts, conversations and word sequences a client sends, and how many of them stand alone."""
 
 import math
 
 from msgspec import Struct, field
 
-from stream_detector.detection.windows.distinct import Distinct, SlidingDistinct
-from stream_detector.domain.calls import Sketch
+from stream_detector.detection.windows.distinct import Distinct, SlidingDistinct, estimate
+from stream_detector.domain.calls import ApiCall
 
 DAY_S = 86_400.0
 SHINGLES = 2
 """Of each prompt: a sample is enough for a growth law."""
+MEMORY_DAYS = 30.0
+"""Time constant of the stock of fresh bare prompts."""
+ALONE_TOKENS = 32
+"""A prompt stands alone if its call has at most so many more input tokens than the prompt has characters."""
 
 
 class NoveltyWindow(Struct, array_like=True):
-    """Distinct prompts, heads and shingles; the growth law of the shingles."""
+    """Distinct prompts, heads, openings and shingles; the growth law of the shingles; how much was bare.
+
+    A prompt is *bare* if nothing goes with it: no conversation (a head that comes again, input tokens that are not the
+    prompt's), no prefix that it shares with the others (`openings`), and it was never asked before.
+    """
 
     prompts: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(7, DAY_S))
     heads: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(6, DAY_S))
+    openings: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(5, DAY_S))
     shingles: Distinct = field(default_factory=lambda: Distinct.of(6))
     seen: int = 0
     half_seen: int = 0
@@ -24,18 +33,32 @@ class NoveltyWindow(Struct, array_like=True):
     day: int = -1
     today: int = 0
     yesterday: int = 0
+    alone: int = 0
+    """Prompts of today that stand alone,"""
+    alone_before: int = 0
+    """and of yesterday."""
+    known: float = 0.0
+    """Distinct shingles of a lifetime when today began,"""
+    known_before: float = 0.0
+    """and when yesterday began."""
+    stock: float = 0.0
+    """Fresh bare prompts of the days before today, exponentially forgotten over `MEMORY_DAYS`."""
     last_head: int = -1
 
-    def observe(self, ts: float, sketch: Sketch) -> None:
-        """Count one prompt."""
+    def observe(self, call: ApiCall) -> None:
+        """Count the prompt of one call, if it has one."""
+        sketch = call.sketch
+        if sketch is None:
+            return
+        ts = call.ts
         day = int(ts // DAY_S)
         is_new_day = day > self.day
         if is_new_day:
-            self.yesterday = self.today if day == self.day + 1 else 0
-            self.today = 0
-            self.day = day
+            self._turn(day)
         self.today += 1
         self.seen += 1
+        if call.input_tokens is None or call.input_tokens <= sketch.chars + ALONE_TOKENS:
+            self.alone += 1
         if self.seen == 2 * self.half_seen or self.half_seen == 0:
             self.half_seen = self.seen
             self.half_shingles = self.shingles.count()
@@ -43,12 +66,36 @@ class NoveltyWindow(Struct, array_like=True):
         if sketch.head != self.last_head or is_new_day:
             self.last_head = sketch.head
             self.heads.add(ts, sketch.head)
+            self.openings.add(ts, sketch.head if sketch.opening is None else sketch.opening)
         for shingle in sketch.shingles[:SHINGLES]:
             self.shingles.add(shingle)
+
+    def _turn(self, day: int) -> None:
+        known = self.shingles.count()
+        if self.today:
+            heads, openings = estimate(self.heads.current), estimate(self.openings.current)
+            fresh = min(1.0, (known - self.known) / self.today)
+            bare = fresh * bareness(self.today, self.alone, heads, openings)
+            self.stock = (self.stock + bare) * math.exp((self.day - day) / MEMORY_DAYS)
+        is_next = day == self.day + 1
+        self.yesterday, self.alone_before = (self.today, self.alone) if is_next else (0, 0)
+        self.known_before = self.known if is_next else known
+        self.known = known
+        self.today = self.alone = 0
+        self.day = day
 
     def recent(self) -> int:
         """Prompts of the current and the previous day: what the distinct counts are over."""
         return self.today + self.yesterday
+
+    def fresh(self) -> float:
+        """Share of the recent prompts that bring new words: 1 for what was never asked, near 0 for a repeated test."""
+        return min(1.0, (self.shingles.count() - self.known_before) / max(1, self.recent()))
+
+    def bare(self, now_s: float) -> float:
+        """Fresh bare prompts of the current and the previous day."""
+        heads, openings = self.heads.count(now_s), self.openings.count(now_s)
+        return self.fresh() * bareness(self.recent(), self.alone + self.alone_before, heads, openings)
 
     def growth(self) -> float:
         """Heaps exponent of the shingles, d log U / d log N: 1 when every prompt is new, near 0 for one template."""
@@ -56,3 +103,18 @@ class NoveltyWindow(Struct, array_like=True):
             return 1.0
         gained = math.log((self.shingles.count() + 1) / (self.half_shingles + 1))
         return max(0.0, min(1.0, gained / math.log(self.seen / self.half_seen)))
+
+
+_ALONE_FLOOR = 0.1
+"""Padding every call with a system prompt must not hide a sweep altogether."""
+_OPENINGS = 5.0
+"""Heads per opening that published question lists stay below or near: MMLU 1.5, GPTeacher 8; a short prefix has all."""
+
+
+def bareness(prompts: int, alone: int, heads: float, openings: float) -> float:
+    """How many of so many prompts are bare questions; each doubt counts squared."""
+    if prompts == 0 or heads <= 0:
+        return 0.0
+    heads = min(heads, float(prompts))
+    varied = min(1.0, _OPENINGS * openings / heads)
+    return heads * (heads / prompts * varied) ** 2 * max(_ALONE_FLOOR, (alone / prompts) ** 2)

@@ -1,0 +1,102 @@
+"""Commands that need nothing but files: recordings in, decisions and figures out."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from stream_detector.commands.terminal import PolicyPath, distinct, err, output, progress, remark
+from stream_detector.domain.decisions import Mode
+from stream_detector.domain.errors import ConfigError
+from stream_detector.settings import load_policy
+
+
+def replay(
+    calls: Annotated[str, typer.Argument(metavar="CALLS", help="JSONL file of calls, .gz of one, or - for stdin.")],
+    decisions: Annotated[
+        str, typer.Option("--decisions", help="Where to write one JSON line per decision change; - for stdout.")
+    ],
+    dead_letters: Annotated[
+        str, typer.Option("--dead-letters", help="Where to write the lines that could not be used.")
+    ] = "",
+    policy: PolicyPath = "",
+    shadow: Annotated[bool, typer.Option("--shadow", help="Decide, but mark every decision as shadow.")] = False,
+    addresses: Annotated[
+        str,
+        typer.Option(
+            "--addresses", envvar="STREAM_DETECTOR_ADDRESSES", help="Folder of address databases and lists, as live."
+        ),
+    ] = "",
+) -> None:
+    """Run recorded calls through the detector, on event time, with everything in memory."""
+    distinct(CALLS=calls, decisions=decisions, dead_letters=dead_letters)
+    from stream_detector import replay as offline  # noqa: PLC0415 - River takes a second to load
+
+    chosen = load_policy(policy)
+    if shadow:
+        chosen = msgspec.structs.replace(chosen, mode=Mode.SHADOW)
+    with (
+        offline.opened(calls) as recording,
+        output(decisions) as out,
+        output(dead_letters or os.devnull) as dead,
+        progress() as bar,
+    ):
+        task = bar.add_task("replay", total=Path(calls).stat().st_size if calls != "-" else None)
+
+        def show(count: int) -> None:
+            bar.update(task, completed=recording.position_bytes(), description=f"{count:,} calls")
+
+        tally = asyncio.run(offline.replay(recording.lines, out, dead, chosen, show, addresses=addresses))
+    err.print(tally.summary(), markup=False, highlight=False)
+
+
+def simulate(
+    calls: Annotated[
+        Path, typer.Argument(metavar="CALLS", help="Where to write the calls, one JSON line each; .gz packs them.")
+    ],
+    labels: Annotated[Path, typer.Option("--labels", help="Where to write who is who (JSON).")],
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other traffic.")] = 1,
+    hours: Annotated[float, typer.Option(min=0.01, max=24 * 366, help="Event time.")] = 24.0,
+    clients: Annotated[int, typer.Option(min=0, max=1_000_000, help="Honest ones.")] = 200,
+    scale: Annotated[float, typer.Option(min=0.001, max=1000, help="Factor on the calls of all honest clients.")] = 1.0,
+    prompts: Annotated[
+        bool, typer.Option("--prompts", help="Write the prompts' text instead of their sketches.")
+    ] = False,
+) -> None:
+    """Write simulated traffic: honest clients and campaigns, on event time, with labels."""
+    distinct(CALLS=str(calls), labels=str(labels))
+    from stream_detector.simulate.files import write_files  # noqa: PLC0415 - rarely needed
+    from stream_detector.simulate.scenario import Scenario, prompt_text  # noqa: PLC0415
+
+    scenario = Scenario(seed=seed, duration_s=hours * 3600, clients=clients, scale=scale)
+    with progress() as bar:
+        task = bar.add_task("simulate", total=1.0)
+
+        def show(count: int, share: float) -> None:
+            bar.update(task, completed=share, description=f"{count:,} calls")
+
+        try:
+            count = write_files(scenario, calls, labels, show, content_of=prompt_text if prompts else None)
+        except OSError as error:
+            message = f"{error.filename!r} cannot be written: {error.strerror}; name a file in a folder that exists"
+            raise ConfigError(message) from error
+    remark(f"{count:,} calls in {calls}, labels in {labels}")
+
+
+def score(
+    decisions: Annotated[Path, typer.Option("--decisions", help="What replay --decisions wrote.")],
+    labels: Annotated[Path, typer.Option("--labels", help="Who is who: what simulate --labels wrote, or JSON lines.")],
+    calls: Annotated[
+        str, typer.Option("--calls", help="What was replayed; without it, figures that need it are null.")
+    ] = "",
+) -> None:
+    """Print as JSON how good the decisions of a replay are, by labels."""
+    from stream_detector.quality.recording import score_files  # noqa: PLC0415 - NumPy takes a moment to load
+
+    scored = score_files(decisions, labels, calls)
+    typer.echo(msgspec.json.format(msgspec.json.encode(scored.figures), indent=2).decode())
+    for line in scored.remarks:
+        remark(line)
