@@ -6,7 +6,7 @@ Idea: of each query, take the distance to the nearest one in the client's growin
 Source: Juuti, Szyller, Marchal, Asokan, "PRADA: protecting against DNN model stealing attacks", EuroS&P 2019, arXiv 1805.02628.
 Parameters: delta 0.90 to 0.95; distances beyond three standard deviations are left out; no verdict before 100 distances.
 Changed: L2 distance between sketch vectors instead of images, and one set per client, as a language model has no classes.
-    To bound cost, a set keeps its first 1,000 members, W is taken of the last 1,000 distances, and every 25 queries instead
+    To bound cost, a set keeps its first 1,000 members, W is taken of the last 1,000 distances, and every 50 queries instead
     of every 10. `Delta.AT_BUDGET` asks for the delta that the honest client-days of the warm-up allow.
 """
 
@@ -24,13 +24,14 @@ from stream_detector.quality.rivals.budget import ClientDays
 from stream_detector.quality.rivals.geometry import Floats, squared_distances
 
 PUBLISHED_DELTA = 0.95
-EVERY = 25
+EVERY = 50
 """Queries between two tests."""
 MEMBERS = 1_000
 """Of a growing set, at most; and distances tested, at most."""
 LEAST = 100
 """Distances before the first verdict."""
 _OUTLIER = 3.0
+_SMALLEST_RANGE = 1e-9
 _LENGTH = 127.0
 """Of a sketch vector."""
 
@@ -107,6 +108,9 @@ class _GrowingSet:
         nearest = np.full(EVERY, np.inf, np.float32)
         if self._members:
             nearest = squared_distances(batch, _rows(self._members)).min(axis=1)
+        if self._count >= MEMBERS:
+            self._distances.extend(np.sqrt(nearest).tolist())
+            return
         within = squared_distances(batch, batch)
         for index in range(EVERY):
             distance = math.sqrt(nearest[index])
@@ -136,6 +140,8 @@ def _rows(vectors: bytes | bytearray) -> Floats:
 
 
 def _normality(distances: npt.NDArray[np.float64]) -> float | None:
-    """W of the distances without outliers; None if too few are left."""
+    """W of the distances without outliers; None if too few are left, or all are equal."""
     usual = distances[np.abs(distances - distances.mean()) < _OUTLIER * distances.std()]
-    return float(shapiro(usual).statistic) if len(usual) > LEAST else None
+    if len(usual) <= LEAST or np.ptp(usual) < _SMALLEST_RANGE:
+        return None
+    return float(shapiro(usual).statistic)
