@@ -13,8 +13,9 @@ from stream_detector.detection.detectors.base import Detector
 from stream_detector.detection.detectors.catalogue import build_all, names
 from stream_detector.detection.examples import START_S, example_call, example_context, example_profile
 from stream_detector.detection.profile import Profile
+from stream_detector.domain.addresses import AddressKind
 from stream_detector.domain.calls import ApiCall
-from stream_detector.domain.signals import Scored, Warming
+from stream_detector.domain.signals import Reading, Scored, Warming
 
 Shape = Callable[[], Profile]
 SHAPES: dict[str, Shape] = {
@@ -153,18 +154,47 @@ def test_the_busiest_profile_is_stored_in_two_kilobytes() -> None:
 
 
 def test_country_language_and_provider_lead_nowhere() -> None:
-    """Two clients that differ in geography only have the same readings."""
+    """Clients that differ in geography, in who operates their network, or in its kind only, are equally suspected."""
 
-    def profile_of(country: str, zone: str) -> Profile:
+    def profile_of(new_network: bool, **fields: object) -> Profile:  # noqa: FBT001
         profile = Profile()
         for number in range(300):
-            call = example_call(number, gap_s=30.0)
-            profile.observe(msgspec.structs.replace(call, country=country, time_zone=zone))
+            call = example_call(number, gap_s=30.0, new_network=new_network)
+            profile.observe(msgspec.structs.replace(call, **fields))
         return profile
 
-    here, there = profile_of("DE", "Europe/Berlin"), profile_of("CN", "Asia/Shanghai")
+    places: list[dict[str, object]] = [
+        {"country": "DE", "time_zone": "Europe/Berlin", "ip_country": "DE", "ip_asn": 3320, "ip_provider": "one"},
+        {"country": "CN", "time_zone": "Asia/Shanghai", "ip_country": "CN", "ip_asn": 4134, "ip_provider": "other"},
+    ]
+    places += [places[0] | {"ip_kind": kind} for kind in AddressKind]
+    for new_network in (False, True):
+        first, *others = [profile_of(new_network, **place) for place in places]
+        for detector in build_all():
+            reading = detector.score(first, example_context(first))
+            for other in others:
+                assert _suspicion(detector.score(other, example_context(other))) == _suspicion(reading), detector.name
+
+
+def test_a_new_country_with_every_call_leads_nowhere() -> None:
+    """A person who hops through the exits of one tunnel is as suspect as one who does not."""
+
+    def profile_of(countries: int) -> Profile:
+        profile = Profile()
+        for number in range(300):
+            call = example_call(number, gap_s=30.0, new_network=True)
+            country = f"{number % countries:02d}"
+            profile.observe(msgspec.structs.replace(call, ip_asn=64496, ip_kind=AddressKind.VPN, ip_country=country))
+        return profile
+
+    still, hopping = profile_of(1), profile_of(90)
     for detector in build_all():
-        assert detector.score(here, example_context(here)) == detector.score(there, example_context(there))
+        reading, other = (detector.score(profile, example_context(profile)) for profile in (still, hopping))
+        assert _suspicion(reading) == _suspicion(other), detector.name
+
+
+def _suspicion(reading: Reading) -> float | None:
+    return reading.suspicion if isinstance(reading, Scored) else None
 
 
 def test_profiles_can_be_copied_for_what_if_questions() -> None:

@@ -12,6 +12,7 @@ from stream_detector.detection import state
 from stream_detector.detection.detectors.catalogue import names
 from stream_detector.detection.examples import START_S, example_call
 from stream_detector.detection.profile import Profile
+from stream_detector.domain.addresses import AddressKind
 from stream_detector.domain.calls import ApiCall, Params, Sketch
 from stream_detector.domain.dead_letters import DeadLetter
 from stream_detector.domain.errors import RejectReason
@@ -90,6 +91,9 @@ _CHANGES: dict[tuple[str, str], _Change] = {
     ("Fields", "payment"): _with(payment="x"),
     ("Fields", "ip"): _with(ip="203.0.113.5"),
     ("Fields", "ip_country"): _with(ip_country="DE"),
+    ("Fields", "ip_asn"): _with(ip_asn=64496),
+    ("Fields", "ip_kind"): _with(ip_kind=AddressKind.VPN),
+    ("Fields", "ip_provider"): _with(ip_provider="x"),
     ("Fields", "ua"): _with(ua="another one"),
     ("Fields", "ja4"): _with(ja4="x"),
     ("Fields", "route"): _with(route="/x"),

@@ -1,5 +1,6 @@
-"""network_fanout: one key, called from very many networks."""
+"""network_fanout: one key that wanders through the world, never to return."""
 
+import math
 from typing import ClassVar
 
 from msgspec import Struct
@@ -7,26 +8,36 @@ from msgspec import Struct
 from stream_detector.detection.context import Context
 from stream_detector.detection.detectors.tails import power_tail
 from stream_detector.detection.profile import Profile
+from stream_detector.detection.windows.network import NetworkWindow
 from stream_detector.domain.signals import Family, Reading, Scored, Warming
 
 
 class NetworkFanout(Struct, frozen=True):
-    """Distinct /24 and /48 networks in one to two days, and how many of the calls come from a new one.
+    """Distinct operators (providers, autonomous systems), as far as they are left for good, spread out, and used alike.
 
-    A company or a team has a few egress networks and many calls from each; a pool of rotating proxies has nearly as many
-    networks as calls.
+    Rented exits come from everywhere and are left for good, and the software behind them is always the same. Every honest
+    client with many networks lacks one of these: a team and its homes are returned to, and it has many programs; a cloud or
+    a tunnel has many addresses and one operator; the thousands of users of an app share a few carriers. So the number of
+    operators is multiplied by the square of the share of moves that lead to a new network, by how many operators there are
+    for so many networks, and by the share of calls that do not come from the commonest one; and divided by the number of
+    programs. Without AS data coarse blocks of addresses stand in, which say less: then the evidence ends at `blind_ceiling`.
+    Countries and kinds (hosting, VPN) are shown and count for nothing: where somebody is, and that he hides it, is no sign.
 
-    Misses: proxies in one network, sticky sessions over days. A key embedded in a mobile app looks the same, which is a
-    leak of another kind: the ceiling asks for a second family.
+    Misses: exits in one network or of one provider, a small pool that is used again and again, a campaign that forges
+    another TLS stack for every exit, and one that hides in the calls of a server. An app with users in all the world, each
+    with one question, looks the same: hence the ceiling, which asks for a second family.
 
-    Parameters: `half`, networks that half of all keys used by several people exceed; `min_calls`.
+    Parameters: `min_calls`; `half`, wandering that half of all honest clients exceed (far more than any in simulation, save
+    such apps), and `power` of its tail; `operators` and `blocks`, how many different ones are to be had; `unknown_software`,
+    programs assumed where the calls name none; `blind_ceiling`.
 
-    Reference: a government advisory of 2026 on model extraction ("many addresses and user agents per account").
+    Reference: a government advisory of 2026 on model extraction ("many addresses and user agents per account"); Mi et al.,
+    "Resident Evil" (IEEE S&P 2019), on rented home connections.
 
     >>> from stream_detector.detection.examples import example_context, example_profile
     >>> profile = example_profile(calls=200, gap_s=60.0, new_network=True)
     >>> reading = NetworkFanout().score(profile, example_context(profile))
-    >>> isinstance(reading, Scored) and reading.suspicion > 0.99
+    >>> isinstance(reading, Scored) and reading.suspicion > 0.95
     True
     """
 
@@ -35,21 +46,49 @@ class NetworkFanout(Struct, frozen=True):
     ceiling: ClassVar[float] = 2.5
 
     min_calls: int = 20
-    half: float = 12.0
+    half: float = 4.0
+    power: float = 2.0
+    operators: float = 300.0
+    blocks: float = 100.0
+    unknown_software: float = 2.0
+    blind_ceiling: float = 1.9
 
     def score(self, profile: Profile, context: Context) -> Reading:
         """See the class."""
-        window = profile.network
+        window, features, now_s = profile.network, context.features, context.now_s
         if window.seen < self.min_calls:
             return Warming(float(window.seen), float(self.min_calls))
-        features = context.features
-        rotation = min(1.0, features.networks / max(1, features.day_calls)) * features.switch_share
-        tail = power_tail(features.networks, self.half, 1.5) * (1.0 - 0.9 * rotation)
+        networks = features.networks
+        operators = min(networks, window.operators.count(now_s))
+        fresh = min(1.0, networks / max(1, window.moved(now_s)))
+        known = window.share(window.named)
+        wandering = operators * fresh**2 * self._spread(operators, networks, known) * (1.0 - window.leading())
+        tail = power_tail(wandering / self._software(window, context), self.half, self.power)
+        bound = 10.0 ** -(self.blind_ceiling + known * (self.ceiling - self.blind_ceiling))
         evidence = {
-            "networks": features.networks,
+            "networks": networks,
+            "operators": operators,
+            "known_operator_share": known,
+            "new_network_share": fresh,
+            "network_switch_share": features.switch_share,
+            "leading_operator_share": window.leading(),
             "addresses": features.addresses,
             "user_agents": features.user_agents,
             "countries": features.countries,
-            "network_switch_share": features.switch_share,
+            "country_jump_share": window.share(window.jumps),
+            "hosting_share": window.share(window.hosting),
+            "vpn_share": window.share(window.vpn),
+            "proxy_share": window.share(window.proxy),
         }
-        return Scored(1.0 - tail, evidence)
+        return Scored(1.0 - max(tail, bound), evidence)
+
+    def _spread(self, operators: float, networks: float, known: float) -> float:
+        """Operators for one that as many networks would have, drawn from all that are to be had; 0 to 1."""
+        available = self.blocks + known * (self.operators - self.blocks)
+        expected = available * -math.expm1(-networks / available)
+        return min(1.0, operators / expected) if expected else 0.0
+
+    def _software(self, window: NetworkWindow, context: Context) -> float:
+        """User agents or TLS fingerprints, whichever are fewer; at least 1."""
+        counts = (context.features.user_agents, window.stacks.count(context.now_s))
+        return max(1.0, min((count for count in counts if count), default=self.unknown_software))
