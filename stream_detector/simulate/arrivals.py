@@ -58,6 +58,13 @@ class Bursts(Struct, frozen=True, kw_only=True):
     utc_offset_h: float = 0.0
 
 
+WAKING = (1, 1, 0, 0, 0, 0, 1, 3, 6, 9, 10, 10, 8, 9, 10, 10, 9, 8, 7, 8, 9, 8, 5, 2)
+"""Relative use of a chat per local hour: a plain choice of a long day with a lunch dip."""
+
+OFFICE = (0, 0, 0, 0, 0, 0, 0, 1, 6, 10, 10, 9, 5, 8, 10, 10, 8, 4, 1, 0, 0, 0, 0, 0)
+"""The same for somebody who is paid for it."""
+
+
 class Sessions(Struct, frozen=True, kw_only=True):
     """A person: now and then a few questions in a row, in waking hours."""
 
@@ -68,6 +75,8 @@ class Sessions(Struct, frozen=True, kw_only=True):
     """Median time between two turns."""
     weekend: float = 0.7
     utc_offset_h: float = 0.0
+    hours: tuple[int, ...] = WAKING
+    """Weight of each local hour."""
 
 
 class Pool(Struct, frozen=True, kw_only=True):
@@ -88,10 +97,6 @@ class Nightly(Struct, frozen=True, kw_only=True):
     pool: Pool
     hour: float
     utc_offset_h: float = 0.0
-
-
-_WAKING = (1, 1, 0, 0, 0, 0, 1, 3, 6, 9, 10, 10, 8, 9, 10, 10, 9, 8, 7, 8, 9, 8, 5, 2)
-"""Relative use of a chat per local hour: a plain choice of a long day with a lunch dip."""
 
 
 def pool_for(calls_per_day: float, answer_s: float, jitter: float) -> Pool:
@@ -141,7 +146,7 @@ def sessions(rng: Random, span: Span, habit: Sessions) -> Iterator[float]:
 
 
 def _add_session(rng: Random, midnight_s: float, habit: Sessions, coming: list[float]) -> None:
-    hour = rng.choices(range(24), _WAKING)[0] + rng.random()
+    hour = rng.choices(range(24), habit.hours)[0] + rng.random()
     time = midnight_s + hour * HOUR_S
     heappush(coming, time)
     while rng.random() > 1 / habit.turns:

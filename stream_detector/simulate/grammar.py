@@ -87,6 +87,10 @@ class Grammar:
         self._expand(rng.random, rule, pieces)
         return "".join(pieces)
 
+    def variants(self, rule: str) -> tuple[str, ...]:
+        """All lines of a rule that has no slots."""
+        return tuple("".join(part for part in line if isinstance(part, str)) for line in self._rules[rule])
+
     def size(self, rule: str) -> int:
         """At least so many different texts has the rule (lines that give equal texts are not looked for)."""
         if rule in _MADE_UP:

@@ -4,8 +4,9 @@ Addresses are drawn at random from blocks that the regional registries and the c
 an address database work; which subscriber holds one means nothing.
 """
 
+from collections.abc import Callable
 from hashlib import blake2b
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from random import Random
 from typing import Protocol
 
@@ -77,6 +78,9 @@ _CLOUD_BLOCKS = (
 )
 """First two octets inside ranges of Amazon, Google, Microsoft, Oracle and DigitalOcean, as these publish them."""
 
+_TUNNEL_BLOCKS = tuple(map(IPv4Network, ("146.70.0.0/18", "37.120.128.0/19", "138.199.0.0/18")))
+"""Of hosters that rent exits to VPN services (M247, Datacamp)."""
+
 BROWSERS = tuple(
     f"Mozilla/5.0 ({system}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version}.0.0.0 Safari/537.36"
     for system in ("Windows NT 10.0; Win64; x64", "Macintosh; Intel Mac OS X 10_15_7", "X11; Linux x86_64")
@@ -121,16 +125,33 @@ def server_address(rng: Random) -> str:
     return str(IPv4Address((first << 24) | (second << 16) | rng.randrange(256, (1 << 16) - 256)))
 
 
+def exit_address(rng: Random) -> str:
+    """An exit of a VPN service, in a data centre."""
+    block = rng.choice(_TUNNEL_BLOCKS)
+    return str(block[rng.randrange(1, block.num_addresses - 1)])
+
+
+class Addresses(Struct, frozen=True):
+    """Where addresses are drawn from."""
+
+    home: Callable[[Random, Country], str] = home_address
+    server: Callable[[Random], str] = server_address
+    exit: Callable[[Random], str] = exit_address
+
+
+MADE_UP = Addresses()
+
+
 class Servers:
     """A few fixed machines that share the work; all run the same software."""
 
-    def __init__(self, rng: Random, machines: int, agent: str) -> None:
+    def __init__(self, rng: Random, machines: int, agent: str, addresses: Addresses = MADE_UP) -> None:
         self._rng = rng
         ja4 = fingerprint(agent)
-        first = server_address(rng)
+        first = addresses.server(rng)
         prefix = first.rpartition(".")[0]  # one subnet
-        addresses = [first, *(f"{prefix}.{rng.randrange(1, 255)}" for _ in range(machines - 1))]
-        self._origins = tuple(Origin(address, agent, ja4) for address in addresses)
+        found = [first, *(f"{prefix}.{rng.randrange(1, 255)}" for _ in range(machines - 1))]
+        self._origins = tuple(Origin(address, agent, ja4) for address in found)
 
     def at(self, ts: float) -> Origin:  # noqa: ARG002  machines do not move
         """Any of the machines."""
@@ -140,9 +161,18 @@ class Servers:
 class Person:
     """One person: an address at home that changes now and then, often a second place, one browser or tool."""
 
-    def __init__(self, rng: Random, place: Country, agent: str, second_place: str | None = None) -> None:
+    def __init__(
+        self,
+        rng: Random,
+        place: Country,
+        agent: str,
+        second_place: str | None = None,
+        *,
+        addresses: Addresses = MADE_UP,
+    ) -> None:
         self._rng = rng
         self._place = place
+        self._addresses = addresses
         self._agent, self._ja4 = agent, fingerprint(agent)
         self._second = second_place
         self._lease_days = rng.choice((1, 7, 30, 90))
@@ -156,7 +186,7 @@ class Person:
             return Origin(self._second, self._agent, self._ja4)
         lease = int(ts / DAY_S) // self._lease_days
         if lease != self._lease:
-            self._lease, self._home = lease, home_address(self._rng, self._place)
+            self._lease, self._home = lease, self._addresses.home(self._rng, self._place)
         return Origin(self._home, self._agent, self._ja4)
 
 

@@ -169,9 +169,9 @@ def with_constant(rng: Random, requests: Iterator[Request], share: float) -> Ite
         yield constant if rng.random() < share else request
 
 
-def passage(rng: Random, grammar: Grammar, sentences: int) -> str:
+def passage(rng: Random, grammar: Grammar, sentences: int, rule: str = "sentence") -> str:
     """So many sentences about nothing in particular."""
-    return " ".join([grammar.line(rng, "sentence") for _ in range(sentences)])
+    return " ".join([grammar.line(rng, rule) for _ in range(sentences)])
 
 
 def log_normal(rng: Random, median: float, spread: float) -> float:

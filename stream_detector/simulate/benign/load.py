@@ -4,11 +4,13 @@ import math
 from bisect import bisect
 from collections.abc import Iterator
 
+import msgspec
+
 from stream_detector.simulate import prompts
-from stream_detector.simulate.arrivals import Bursts, Gaps
+from stream_detector.simulate.arrivals import Bursts, Gaps, Span
 from stream_detector.simulate.benign.seat import Seat
 from stream_detector.simulate.client import Stream
-from stream_detector.simulate.network import LIBRARIES, Servers
+from stream_detector.simulate.network import LIBRARIES, Origins, Servers
 from stream_detector.simulate.outcome import Request
 
 CV_MEDIAN, CV_SPREAD = 2.43, 1.05
@@ -20,12 +22,10 @@ _ACTIVE = (0.0015, 0.0015, 0.0035, 0.009, 0.023, 0.063, 0.17, 0.41, 0.72, 0.92, 
 """Rank of a client -> share of its 10-minute windows with calls (ServeGen)."""
 
 
-def program(
-    seat: Seat, requests: Iterator[Request], *, day_swing: float, weekend: float = 0.8, machines: int | None = None
-) -> Stream:
-    """Calls of a program at the seat's volume, with the published gaps and spells."""
+def load_of(seat: Seat, *, day_swing: float, weekend: float = 0.8) -> Bursts:
+    """A program's rates and gaps at the seat's volume."""
     rng = seat.rng
-    load = Bursts(
+    return Bursts(
         calls_per_day=seat.calls_per_day,
         gap_cv=min(20.0, max(0.5, CV_MEDIAN * math.exp(rng.gauss(0.0, CV_SPREAD)))),
         gaps=Gaps.GAMMA if rng.random() < 0.79 else Gaps.WEIBULL,  # noqa: PLR2004  ServeGen
@@ -36,10 +36,40 @@ def program(
         weekend=weekend,
         utc_offset_h=seat.place.utc_offset_h,
     )
+
+
+def program(
+    seat: Seat,
+    requests: Iterator[Request],
+    *,
+    day_swing: float,
+    weekend: float = 0.8,
+    machines: int | None = None,
+    origins: Origins | None = None,
+) -> Stream:
+    """Calls of a program at the seat's volume, with the published gaps and spells, by default from its servers."""
+    rng = seat.rng
+    load = load_of(seat, day_swing=day_swing, weekend=weekend)
     if rng.random() < CONSTANT_CLIENTS:
         requests = prompts.with_constant(rng, requests, rng.uniform(0.2, 0.6))
-    origins = Servers(rng, machines or rng.randint(1, 8), rng.choice(LIBRARIES))
+    origins = origins or servers(seat, machines or rng.randint(1, 8))
     return Stream(seat.sources.program_times(rng, seat.span, load), requests, origins)
+
+
+def servers(seat: Seat, machines: int) -> Servers:
+    """Machines in a cloud with one of the usual libraries."""
+    return Servers(seat.rng, machines, seat.rng.choice(LIBRARIES), seat.sources.addresses)
+
+
+def with_volume(seat: Seat, calls_per_day: float) -> Seat:
+    """The same seat for a part of the client that makes so many calls a day at scale 1."""
+    return msgspec.structs.replace(seat, calls_per_day=calls_per_day * seat.scale)
+
+
+def within(seat: Seat, start_s: float, end_s: float) -> Seat:
+    """The same seat for a part of the span."""
+    start_s = min(max(start_s, seat.span.start_s), seat.span.end_s)
+    return msgspec.structs.replace(seat, span=Span(start_s, max(start_s, min(end_s, seat.span.end_s))))
 
 
 def _active_share(rank: float) -> float:

@@ -2,24 +2,24 @@
 
 from stream_detector.simulate import prompts
 from stream_detector.simulate.arrivals import Nightly, Pool, nightly
-from stream_detector.simulate.benign.load import program
+from stream_detector.simulate.benign.load import program, servers
 from stream_detector.simulate.benign.seat import Seat
 from stream_detector.simulate.client import Stream
-from stream_detector.simulate.network import LIBRARIES, Servers
 
 _LARGEST_EVALUATION = 5_000
 
 
 def production_app(seat: Seat) -> tuple[Stream, ...]:
     """A product with one fixed system prompt, on fixed servers, which follows the day of its users."""
-    return (program(seat, prompts.app(seat.rng, prompts.style(seat.rng)), day_swing=seat.rng.uniform(0.2, 0.9)),)
+    requests = seat.sources.sized(seat.rng, prompts.app(seat.rng, prompts.style(seat.rng)))
+    return (program(seat, requests, day_swing=seat.rng.uniform(0.2, 0.9)),)
 
 
 def harness_app(seat: Seat) -> tuple[Stream, ...]:
     """A product whose prompt begins with the header of a public framework, as do those of others."""
     name = seat.rng.choice(("tool_loop", "tool_loop", "code_agent", "context_answer"))
     style = prompts.style(seat.rng, answer_tokens=150.0, tool_share=0.0 if name == "context_answer" else 0.7)
-    requests = prompts.harness(seat.rng, style, name)
+    requests = seat.sources.sized(seat.rng, prompts.harness(seat.rng, style, name))
     return (program(seat, requests, day_swing=0.5),)
 
 
@@ -49,4 +49,4 @@ def nightly_evaluation(seat: Seat) -> tuple[Stream, ...]:
     pool = Pool(workers=rng.choice((1, 2, 4, 8, 16)), answer_s=rng.uniform(1.0, 6.0))
     job = Nightly(calls=size, pool=pool, hour=rng.choice((0, 1, 2, 2, 3, 4)), utc_offset_h=seat.place.utc_offset_h)
     requests = prompts.evaluation(rng, prompts.style(rng), size)
-    return (Stream(nightly(rng, seat.span, job), requests, Servers(rng, rng.randint(1, 3), rng.choice(LIBRARIES))),)
+    return (Stream(nightly(rng, seat.span, job), requests, servers(seat, rng.randint(1, 3))),)

@@ -8,7 +8,7 @@ from msgspec import Struct
 from stream_detector.simulate import prompts
 from stream_detector.simulate.arrivals import Bursts, Span, bursts
 from stream_detector.simulate.client import Stream
-from stream_detector.simulate.network import Country
+from stream_detector.simulate.network import MADE_UP, Addresses, Country
 from stream_detector.simulate.outcome import Request
 
 
@@ -17,6 +17,9 @@ class Sources(Struct, frozen=True):
 
     program_times: Callable[[Random, Span, Bursts], Iterator[float]] = bursts
     questions: Callable[[Random, prompts.Style, str], Iterator[Request]] = prompts.chat
+    sized: Callable[[Random, Iterator[Request]], Iterator[Request]] = lambda _, requests: requests
+    """Gives the requests of a program other token counts."""
+    addresses: Addresses = MADE_UP
 
 
 class Seat(Struct, frozen=True, kw_only=True):
