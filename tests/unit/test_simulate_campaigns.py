@@ -22,8 +22,8 @@ def head(call: ApiCall) -> str:
     return " ".join((call.prompt or "").split()[:8])
 
 
-def test_every_family_has_a_campaign_of_its_own() -> None:
-    assert set(FAMILIES) == set(Family) == {campaign.family for campaign in PUBLISHED}
+def test_every_family_is_in_the_table() -> None:
+    assert set(FAMILIES) == set(Family)
 
 
 @pytest.mark.parametrize("campaign", PUBLISHED, ids=lambda campaign: campaign.id)
