@@ -38,6 +38,13 @@ class Account(Struct, frozen=True, kw_only=True):
         return self.sent.total_tokens[-1] if self.sent.times else 0
 
 
+class Judged(Struct, frozen=True):
+    """Every campaign, and every honest client by its id."""
+
+    campaigns: tuple[CampaignFigures, ...]
+    people: dict[str, honest.Tenure]
+
+
 def score(
     labels: Mapping[str, Label], decisions: Iterable[Decision], traffic: Mapping[str, Sent] | None = None
 ) -> Figures:
@@ -48,13 +55,29 @@ def score(
         decisions: in the order in which they were made.
         traffic: what every client sent; without it, counts are taken from the labels, where they have them.
     """
-    accounts = [account for account in _accounts(labels, decisions, traffic) if account.calls != 0]
+    return figures(judge(labels, in_force(decisions), traffic))
+
+
+def judge(
+    labels: Mapping[str, Label], periods: Mapping[str, tuple[InForce, ...]], traffic: Mapping[str, Sent] | None
+) -> Judged:
+    """What was in force, campaign by campaign and client by client; those that sent nothing are left out."""
     members: dict[str, list[Account]] = {}
-    for account in accounts:
-        if account.label.campaign is not None:
-            members.setdefault(account.label.campaign, []).append(account)
-    campaigns = [score_campaign(name, group) for name, group in sorted(members.items())]
-    people = [honest.tenure(each.label, each.periods, each.sent) for each in accounts if each.label.campaign is None]
+    people: dict[str, honest.Tenure] = {}
+    for account in _accounts(labels, periods, traffic):
+        campaign = account.label.campaign
+        if account.calls == 0:
+            continue
+        if campaign is not None:
+            members.setdefault(campaign, []).append(account)
+        else:
+            people[account.client] = honest.tenure(account.label, account.periods, account.sent)
+    return Judged(tuple(score_campaign(name, group) for name, group in sorted(members.items())), people)
+
+
+def figures(judged: Judged) -> Figures:
+    """All of it together."""
+    campaigns, people = judged.campaigns, list(judged.people.values())
     overall = honest.summarise(ALL, people)
     return Figures(
         overall=summarise(ALL, campaigns) if campaigns else None,
@@ -62,7 +85,7 @@ def score(
         block_precision=precision(sum(campaign.blocked for campaign in campaigns), overall.blocked_clients),
         families=by_family(campaigns),
         classes=honest.by_class(people),
-        campaigns=tuple(campaigns),
+        campaigns=campaigns,
     )
 
 
@@ -125,9 +148,9 @@ def score_campaign(name: str, members: Sequence[Account]) -> CampaignFigures:
 
 
 def _accounts(
-    labels: Mapping[str, Label], decisions: Iterable[Decision], traffic: Mapping[str, Sent] | None
+    labels: Mapping[str, Label], periods: Mapping[str, tuple[InForce, ...]], traffic: Mapping[str, Sent] | None
 ) -> Iterable[Account]:
-    periods, silent = in_force(decisions), Sent.of(())
+    silent = Sent.of(())
     for client, label in labels.items():
         sent = None if traffic is None else traffic.get(client, silent)
         mine = periods.get(client, ())

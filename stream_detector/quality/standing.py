@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 from msgspec import Struct
 
@@ -40,6 +39,16 @@ def in_force(decisions: Iterable[Decision]) -> dict[str, tuple[InForce, ...]]:
     return {client: periods for client, periods in found.items() if periods}
 
 
+def in_turn(periods: Sequence[InForce]) -> tuple[InForce, ...]:
+    """Each until it expires or the next one begins; those that never came into force are left out."""
+    ends = [*(period.start_s for period in periods[1:]), math.inf]
+    cut = [
+        InForce(period.action, period.start_s, min(period.end_s, end_s), period.limit)
+        for period, end_s in zip(periods, ends, strict=True)
+    ]
+    return tuple(period for period in cut if period.end_s > period.start_s)
+
+
 def since(periods: Sequence[InForce], start_s: float) -> tuple[InForce, ...]:
     """What was in force from `start_s` on."""
     return tuple(
@@ -55,12 +64,10 @@ def first_start(periods: Sequence[InForce], *actions: Action) -> float:
 
 
 def _periods(decisions: list[Decision]) -> tuple[InForce, ...]:
-    ordered: list[Decision | None] = [*sorted(decisions, key=lambda decision: decision.decided_at), None]
-    periods = []
-    for decision, successor in pairwise(ordered):
-        if decision is None or decision.mode is not Mode.ENFORCE or decision.action not in _ACTING:
-            continue
-        end_s = decision.expires_at if successor is None else min(decision.expires_at, successor.decided_at)
-        if end_s > decision.decided_at:
-            periods.append(InForce(decision.action, decision.decided_at, end_s, decision.limit))
-    return tuple(periods)
+    ordered = sorted(decisions, key=lambda decision: decision.decided_at)
+    stood = [InForce(_effect(each), each.decided_at, each.expires_at, each.limit) for each in ordered]
+    return tuple(period for period in in_turn(stood) if period.action in _ACTING)
+
+
+def _effect(decision: Decision) -> Action:
+    return decision.action if decision.mode is Mode.ENFORCE else Action.ALLOW

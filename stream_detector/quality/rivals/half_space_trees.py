@@ -63,17 +63,18 @@ class HalfSpaceTrees:
 class _Key:
     """Trees of one key, and the smoothed score."""
 
-    __slots__ = ("_first", "_level", "_seen", "_trees", "_ts")
+    __slots__ = ("_first", "_level", "_scored", "_seen", "_trees", "_ts")
 
     def __init__(self, ts: float) -> None:
         self._first: list[Request] = []
         self._trees: anomaly.HalfSpaceTrees | None = None
         self._level = 0.0
+        self._scored = 0
         self._seen = 0
         self._ts = ts
 
     def score(self, call: ApiCall) -> float | None:
-        """The score before the call is learned; None in the first window and for calls that are left out."""
+        """The score before the call is learned; None until there are enough, and for calls that are left out."""
         gap_s, self._ts = call.ts - self._ts, call.ts
         self._seen += 1
         if self._trees is None:
@@ -84,9 +85,10 @@ class _Key:
         if self._seen % EVERY:
             return None
         request = _request(call, gap_s)
-        self._level += (self._trees.score_one(request) - self._level) / SMOOTHED_OVER
+        self._scored += 1
+        self._level += (self._trees.score_one(request) - self._level) / min(self._scored, SMOOTHED_OVER)
         self._trees.learn_one(request)
-        return self._level
+        return self._level if self._scored >= SMOOTHED_OVER else None
 
     def _build(self) -> None:
         self._trees = anomaly.HalfSpaceTrees(window_size=WINDOW, seed=_SEED)
