@@ -12,7 +12,7 @@ from stream_detector.detection.sketching import Sketcher
 from stream_detector.domain.calls import ApiCall
 from stream_detector.simulate.arrivals import Span
 from stream_detector.simulate.benign import Sources
-from stream_detector.simulate.campaigns import PUBLISHED, Campaign, campaign_clients
+from stream_detector.simulate.campaigns import PUBLISHED, Campaign, Material, campaign_clients
 from stream_detector.simulate.client import Client, Label, calls_of
 from stream_detector.simulate.outcome import Content
 from stream_detector.simulate.population import checked, honest_clients
@@ -75,7 +75,10 @@ def sketches(salt: bytes = SALT) -> ContentOf:
 
 
 def traffic(
-    scenario: Scenario, content_of: ContentOf | None = None, sources: Sources | None = None
+    scenario: Scenario,
+    content_of: ContentOf | None = None,
+    sources: Sources | None = None,
+    material: Material | None = None,
 ) -> Iterator[ApiCall]:
     """All calls in time order, one at a time: memory grows with the number of clients, not of calls.
 
@@ -83,10 +86,11 @@ def traffic(
         scenario: what to simulate.
         content_of: `prompt_text`, or `sketches(salt)`; default `sketches()`.
         sources: recorded times and questions for the honest clients (`recordings.read`); default made-up ones.
+        material: recorded headers and questions for the campaigns (`campaigns.recorded.read`); default made-up ones.
     """
     span = _span(scenario)
     content = content_of or sketches()
-    streams = (calls_of(client, span.end_s, content) for client in _clients(scenario, sources or Sources()))
+    streams = (calls_of(client, span.end_s, content) for client in _clients(scenario, sources or Sources(), material))
     return heapq.merge(*streams, key=attrgetter("ts"))
 
 
@@ -99,8 +103,8 @@ def _span(scenario: Scenario) -> Span:
     return Span(scenario.start_s, scenario.start_s + scenario.duration_s)
 
 
-def _clients(scenario: Scenario, sources: Sources) -> Iterator[Client]:
+def _clients(scenario: Scenario, sources: Sources, material: Material | None = None) -> Iterator[Client]:
     span = _span(scenario)
     yield from honest_clients(scenario.seed, scenario.clients, span, scenario.scale, sources, kinds=scenario.kinds)
     for campaign in scenario.campaigns:
-        yield from campaign_clients(scenario.seed, campaign, span)
+        yield from campaign_clients(scenario.seed, campaign, span, sources, material)

@@ -75,9 +75,9 @@ def _is_owned(campaign: Campaign, part: Part) -> bool:
 
 
 def _campaign_streams(campaign: Campaign, member: Member, part: Part) -> tuple[Stream, ...]:
-    rng, shared = member.rng, member.shared("software")
+    rng = member.rng
     decoys, share = (campaign.mix, 1.0) if campaign.cover is Cover.DECOYS else (0.0, 1 - campaign.mix)
-    agent = agent_of(campaign.harness, shared, part.agent)
+    agent = agent_of(campaign.harness, member.shared("software"), part.agent)
     elsewhere = campaign.network is Network.HOME and _is_owned(campaign, part)
     place = country(rng) if elsewhere else member.place
     senders = origins(rng, campaign.network or part.network, place, agent)
@@ -91,7 +91,8 @@ def _campaign_streams(campaign: Campaign, member: Member, part: Part) -> tuple[S
     )
     streams = []
     for phase in part.phases:
-        requests = through(campaign.harness, rng, shared, _among_decoys(member, phase.requests, decoys))
+        sent = _among_decoys(member, phase.requests, decoys)
+        requests = through(campaign.harness, rng, member.shared("software"), sent)
         streams.append(Stream(part.rhythm(rng, phase.span, pace), requests, senders))
     return tuple(streams)
 

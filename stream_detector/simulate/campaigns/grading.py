@@ -1,7 +1,7 @@
 """Families that have the model mark answers, or that mark the model."""
 
-from collections.abc import Iterator
-from itertools import cycle, islice
+from collections.abc import Iterable, Iterator
+from itertools import cycle
 from random import Random
 
 import msgspec
@@ -10,18 +10,17 @@ from stream_detector.domain.calls import Params
 from stream_detector.simulate import prompts
 from stream_detector.simulate.campaigns import templates
 from stream_detector.simulate.campaigns.campaign import Campaign, Language
+from stream_detector.simulate.campaigns.material import Choice
 from stream_detector.simulate.campaigns.members import Member, Part, Phase
 from stream_detector.simulate.campaigns.wording import Layout, grammar_of, questions, tongue
 from stream_detector.simulate.campaigns.wording import templates as wordings
-from stream_detector.simulate.grammar import Grammar
 from stream_detector.simulate.network import LIBRARIES
 from stream_detector.simulate.outcome import Failures, Request
 
 _QUESTIONS_PER_SUBJECT = (100, 300)
 _BARE = "[[task]]\n\n[[answers]]"
 _BARE_CHOICES = "[[task]]\nA. [[A]]\nB. [[B]]\nC. [[C]]\nD. [[D]]"
-_SUBJECTS_DRAWN = 100
-"""With repeats, which are left out: some 40 remain."""
+_SUBJECTS = 57
 _MODELS = ("large-3", "medium-3", "small-3", "large-2")
 
 
@@ -38,8 +37,9 @@ def rubric_judge(campaign: Campaign, member: Member) -> Part:
 
     def requests() -> Iterator[Request]:
         for question in questions(campaign, member):
-            grammar = grammar_of(tongue(campaign, rng))
-            answers = [_answer(rng, grammar) for _ in range(rng.choice((2, 2, 3, 4)))]
+            language = tongue(campaign, rng)
+            grammar = grammar_of(language)
+            answers = [_answer(rng, language) for _ in range(rng.choice((2, 2, 3, 4)))]
             heading = grammar.line(member.shared("heading"), "heading_answer")
             for aspect in aspects:
                 for _ in range(rng.choice((1, 2))):
@@ -56,8 +56,9 @@ def rubric_judge(campaign: Campaign, member: Member) -> Part:
     )
 
 
-def _answer(rng: Random, grammar: Grammar) -> str:
-    rules = ("sentence", "remark") if "sentence" in grammar.groups.get("work", ()) else ("note",)
+def _answer(rng: Random, language: Language) -> str:
+    rules = ("sentence", "remark") if language is Language.ENGLISH else ("note",)
+    grammar = grammar_of(language)
     return " ".join([grammar.line(rng, rng.choice(rules)) for _ in range(rng.randint(2, 6))])
 
 
@@ -69,12 +70,15 @@ def capability_sweep(campaign: Campaign, member: Member) -> Part:
     params = Params(temperature=0.0, max_tokens=member.shared("limit").choice((1, 1, 2, 5, 16)))
     models = member.shared("models").sample(_MODELS, 3)
     styles = [prompts.Style(model=model, params=params, answer_tokens=2) for model in models]
+    in_english = msgspec.structs.replace(campaign, language=Language.ENGLISH)
+    frames = wordings(in_english, member, templates.choices, bare=_BARE_CHOICES)
 
     def requests() -> Iterator[Request]:
         for own in cycle(styles):
-            for texts in islice(_sweep(campaign, member), member.index, None, campaign.accounts):
-                for text in texts:
-                    yield own.ask(member.rng, text)
+            subjects = list(_sweep(member))
+            for subject, choices in subjects[member.index % len(subjects) :: campaign.accounts]:
+                for choice in choices:
+                    yield own.ask(member.rng, _filled(next(frames), subject, choice))
 
     return Part(
         phases=(Phase(member.span, requests()),),
@@ -84,26 +88,28 @@ def capability_sweep(campaign: Campaign, member: Member) -> Part:
     )
 
 
-def _sweep(campaign: Campaign, member: Member) -> Iterator[Iterator[str]]:
-    """The questions of each subject, the same every time."""
+def _sweep(member: Member) -> Iterator[tuple[str, Iterable[Choice]]]:
+    """The subjects and their questions, the same every time."""
     if member.material.sweep:
-        yield from (iter(texts) for _, texts in member.material.sweep)
+        yield from member.material.sweep
         return
     grammar = grammar_of(Language.ENGLISH)
     common = member.shared("subjects")
     exams = common.sample(grammar.groups["exam"], len(grammar.groups["exam"]))
-    names = list(dict.fromkeys(grammar.line(common, "subject") for _ in range(_SUBJECTS_DRAWN)))
-    for number, name in enumerate(names):
-        size = common.randint(*_QUESTIONS_PER_SUBJECT)
-        yield _paper(campaign, member, name, exams[number % len(exams)], size)
+    for number in range(_SUBJECTS):
+        subject = grammar.line(member.shared(f"name {number}"), "subject")
+        yield subject, _paper(member.shared(f"paper {number}"), exams[number % len(exams)])
 
 
-def _paper(campaign: Campaign, member: Member, name: str, exam: str, size: int) -> Iterator[str]:
-    grammar, rng = grammar_of(Language.ENGLISH), member.shared(f"subject {name}")
-    in_english = msgspec.structs.replace(campaign, language=Language.ENGLISH)
-    frames = wordings(in_english, member, templates.choices, bare=_BARE_CHOICES)
-    for frame in islice(frames, size):
-        text = frame.replace("[[subject]]", name).replace("[[task]]", grammar.line(rng, exam))
-        for letter in "ABCD":
-            text = text.replace(f"[[{letter}]]", grammar.line(rng, "sweep_option"))
-        yield text
+def _paper(rng: Random, exam: str) -> Iterator[Choice]:
+    grammar = grammar_of(Language.ENGLISH)
+    for _ in range(rng.randint(*_QUESTIONS_PER_SUBJECT)):
+        options = tuple(grammar.line(rng, "sweep_option") for _ in "ABCD")
+        yield Choice(grammar.line(rng, exam), options)
+
+
+def _filled(frame: str, subject: str, choice: Choice) -> str:
+    text = frame.replace("[[subject]]", subject).replace("[[task]]", choice.question)
+    for letter, option in zip("ABCD", choice.options, strict=True):
+        text = text.replace(f"[[{letter}]]", option)
+    return text

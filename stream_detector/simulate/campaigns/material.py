@@ -3,6 +3,13 @@
 from msgspec import Struct
 
 
+class Choice(Struct, frozen=True):
+    """A multiple choice question."""
+
+    question: str
+    options: tuple[str, ...]
+
+
 class Material(Struct, frozen=True, kw_only=True):
     """Recorded headers and questions; what is empty is made up."""
 
@@ -12,5 +19,5 @@ class Material(Struct, frozen=True, kw_only=True):
     """Tasks that rotate behind it."""
     questions: tuple[str, ...] = ()
     """A list of bare questions, asked once each; made-up ones follow when it is used up."""
-    sweep: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """Subjects and their questions with choices, in the order of the file."""
+    sweep: tuple[tuple[str, tuple[Choice, ...]], ...] = ()
+    """Subjects and their questions, in the order of the file."""

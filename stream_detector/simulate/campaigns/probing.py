@@ -42,7 +42,7 @@ def _vocabulary(campaign: Campaign, member: Member) -> Iterator[Request]:
     grammar, step = english(), 4
     while True:
         text = grammar.line(member.rng, "sentence")
-        for first in range(member.index * step, _VOCABULARY, step * campaign.accounts):
+        for first in range(member.index * step % _VOCABULARY, _VOCABULARY, step * campaign.accounts):
             lifted = {str(token): 80.0 for token in range(first, first + step)}
             yield _probe(
                 member.rng, text, Params(max_tokens=1, logprobs=True, top_logprobs=step + 1, logit_bias=lifted)
@@ -54,7 +54,7 @@ def _bisection(campaign: Campaign, member: Member) -> Iterator[Request]:
     rng, steps = member.rng, 20
     while True:
         text = grammar_of(Language.ENGLISH).line(rng, "probe_text")
-        for token in range(member.index, _VOCABULARY, campaign.accounts):
+        for token in range(member.index % _VOCABULARY, _VOCABULARY, campaign.accounts):
             needed, bias = min(90.0, rng.lognormvariate(2.3, 0.6)), 1.0
             while bias < needed:
                 yield _probe(rng, text, _biased(token, bias))
