@@ -1,9 +1,10 @@
 """What a detector may look at besides the windows of the client."""
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from stream_detector.detection.features import Features
 from stream_detector.detection.norms import Norms
+from stream_detector.detection.text_norms import TextNorms
 from stream_detector.domain.population import TemplateUse
 
 
@@ -26,3 +27,5 @@ class Context(Struct, frozen=True, gc=False):
     """Templates that several clients share: how many tests of this kind are made."""
     released: tuple[int, ...] = ()
     """Models (`windows.models.model_hash`) that the population of the partition began to use within two days."""
+    texts: TextNorms = field(default_factory=TextNorms)
+    """What is usual in the texts of the client's segment."""

@@ -186,6 +186,9 @@ class Engine:
             if segment.learn(context.features, signals):
                 partition.everyone.learn(context.features)
                 partition.kinds.learn(context.features)
+                if profile.texts.lend():
+                    segment.texts.learn(profile.texts)
+                    partition.texts.learn(profile.texts)
         if profile.standing.risk < self._policy.observe_risk and not acted_on:
             profile.rate.learn()
 
@@ -206,6 +209,7 @@ def _surroundings(profile: Profile, scope: Scope) -> tuple[Segment, Context]:
         fresh_rate=population.fresh_rate(),
         hot_templates=population.hot,
         released=population.released(profile.last_ts),
+        texts=segment.texts.or_else(scope.partition.texts),
     )
     return segment, context
 

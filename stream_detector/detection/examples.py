@@ -13,6 +13,12 @@ START_S = 1_767_225_600.0
 _MASK53 = (1 << 53) - 1
 
 
+def _vector(number: int) -> bytes:
+    """Sixty-four numbers of -16 or 16: length 128, nearly that of a sketch's vector."""
+    signs = hash64(f"vector {number}")
+    return bytes(16 if signs >> bit & 1 else 240 for bit in range(64))
+
+
 def example_call(
     number: int, *, gap_s: float, same_head: bool = False, new_network: bool = False, new_bias: bool = False
 ) -> ApiCall:
@@ -27,6 +33,7 @@ def example_call(
         digest=hashed & _MASK53,
         simhash=hashed.to_bytes(8, "little"),
         shingles=tuple(hash64(f"shingle {text} {index}") & 0xFFFFFFFF for index in range(4)),
+        vector=_vector(7 if same_head else text),
         chars=200,
         words=40,
     )

@@ -9,6 +9,7 @@ from stream_detector.detection.norms import Norms
 from stream_detector.detection.population import Population
 from stream_detector.detection.profile import Profile
 from stream_detector.detection.segment import MAX_SEGMENTS, OTHER, Segment
+from stream_detector.detection.text_norms import TextNorms
 from stream_detector.detection.valve import Valve
 
 
@@ -21,6 +22,8 @@ class Partition(Struct, array_like=True):
     population: Population = field(default_factory=Population)
     valve: Valve = field(default_factory=Valve)
     experience: Experience = field(default_factory=Experience)
+    texts: TextNorms = field(default_factory=TextNorms)
+    """Of all segments, for those that are new."""
 
     def segment(self, profile: Profile, features: Features) -> Segment:
         """The client's segment, tier and kind; made when it is new."""

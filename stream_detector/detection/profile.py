@@ -13,6 +13,7 @@ from stream_detector.detection.windows.parameters import ParameterWindow
 from stream_detector.detection.windows.rate import RateWindow
 from stream_detector.detection.windows.reaction import ReactionWindow
 from stream_detector.detection.windows.templates import TemplateWindow
+from stream_detector.detection.windows.texts import TextWindow
 from stream_detector.detection.windows.weeks import WeekWindow
 from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.decisions import Action, Mode
@@ -70,6 +71,7 @@ class Profile(Struct, array_like=True):
     weeks: WeekWindow = field(default_factory=WeekWindow)
     models: ModelWindow = field(default_factory=ModelWindow)
     reaction: ReactionWindow = field(default_factory=ReactionWindow)
+    texts: TextWindow = field(default_factory=TextWindow)
 
     def observe(self, call: ApiCall) -> None:
         """Take one call into every window."""
@@ -93,6 +95,7 @@ class Profile(Struct, array_like=True):
         if sketch is not None:
             self.templates.observe(sketch)
             self.novelty.observe(call)
+            self.texts.observe(call)
 
     def _meet(self, call: ApiCall) -> None:
         self.first_ts = self.evaluated_ts = call.ts

@@ -9,6 +9,7 @@ from stream_detector.detection.features import Features
 from stream_detector.detection.fuse import FREE
 from stream_detector.detection.norms import Norms
 from stream_detector.detection.outlier import Outlier
+from stream_detector.detection.text_norms import TextNorms
 from stream_detector.domain.signals import Family, Scored, Signal
 
 MAX_SEGMENTS = 64
@@ -26,6 +27,7 @@ class Segment(Struct, array_like=True):
     norms: Norms = field(default_factory=Norms)
     calibrators: dict[str, Calibrator] = field(default_factory=dict)
     outlier: Outlier = field(default_factory=Outlier)
+    texts: TextNorms = field(default_factory=TextNorms)
 
     def evidence(self, signal: Signal, own_votes: int) -> float:
         """Calibrated evidence of a signal, -log10 of a probability; 0 while it warms up.
