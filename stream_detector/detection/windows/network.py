@@ -1,5 +1,7 @@
 """Where from, and with what: networks, their operators, software, and how all of them change between calls."""
 
+from functools import lru_cache
+
 from msgspec import Struct, field
 
 from stream_detector.detection.hashing import hash64
@@ -77,7 +79,7 @@ class NetworkWindow(Struct, array_like=True):
         self.moves_before = self.moves if day == self.day + 1 else 0
         self.moves = 0
         self.day = day
-        self.last_address = self.last_agent = self.last_stack = 0
+        self.last_address = self.last_operator = self.last_agent = self.last_stack = 0
 
     def _locate(self, call: ApiCall, ip: str, ts: float) -> None:
         if self.seen >= MEMORY:
@@ -89,16 +91,21 @@ class NetworkWindow(Struct, array_like=True):
             self.addresses.add(ts, address)
             self._move(call, ip, ts)
         self.last_ts = ts
-        self._lead(self.last_operator & _MASK32)
+        operator = self.last_operator
+        if operator in self.leaders:
+            self.leaders[operator] += 1
+        else:
+            self._lead(operator)
         if call.ip_asn is not None or call.ip_provider is not None:
             self.named += 1
         kind = call.ip_kind
-        if kind is AddressKind.HOSTING:
-            self.hosting += 1
-        elif kind is AddressKind.VPN:
-            self.vpn += 1
-        elif kind is AddressKind.PROXY:
-            self.proxy += 1
+        if kind is not None:
+            if kind is AddressKind.HOSTING:
+                self.hosting += 1
+            elif kind is AddressKind.VPN:
+                self.vpn += 1
+            elif kind is AddressKind.PROXY:
+                self.proxy += 1
 
     def _move(self, call: ApiCall, ip: str, ts: float) -> None:
         """The call comes from another address than the one before, or is the first of the day."""
@@ -108,21 +115,24 @@ class NetworkWindow(Struct, array_like=True):
             self.last_network = network
             self.switches += 1
             self.moves += 1
-        self.last_operator = hash64(_operator(call, ip))
-        self.operators.add(ts, self.last_operator)
+            self.last_operator = 0
+        if not self.last_operator:
+            self.last_operator = _operator(call, ip)
+            self.operators.add(ts, self.last_operator)
         if call.ip_country is not None:
-            country = hash64(call.ip_country)
-            self.countries.add(ts, country)
-            if country != self.last_country:
-                if self.last_country and abs(ts - self.last_ts) < JUMP_S:
-                    self.jumps += 1
-                self.last_country = country
+            self._visit(hash64(call.ip_country), ts)
+
+    def _visit(self, country: int, ts: float) -> None:
+        self.countries.add(ts, country)
+        if country != self.last_country:
+            if self.last_country and abs(ts - self.last_ts) < JUMP_S:
+                self.jumps += 1
+            self.last_country = country
 
     def _lead(self, operator: int) -> None:
+        """Count an operator that is not among the leaders."""
         leaders = self.leaders
-        if operator in leaders:
-            leaders[operator] += 1
-        elif len(leaders) < LEADERS:
+        if len(leaders) < LEADERS:
             leaders[operator] = 1
         else:
             rarest = min(leaders, key=leaders.__getitem__)
@@ -159,7 +169,13 @@ class NetworkWindow(Struct, array_like=True):
         return self.moves + self.moves_before if passed <= 0 else self.moves if passed == 1 else 0
 
 
-def _operator(call: ApiCall, ip: str) -> str:
+def _operator(call: ApiCall, ip: str) -> int:
+    """32-bit hash: enough for the few that a client has, and short where four of them are stored."""
     if call.ip_provider is not None:
-        return call.ip_provider
-    return f"AS{call.ip_asn}" if call.ip_asn is not None else block_of(ip)
+        return hash64(call.ip_provider) & _MASK32
+    return (hash64(block_of(ip)) if call.ip_asn is None else _system(call.ip_asn)) & _MASK32
+
+
+@lru_cache(maxsize=1 << 16)
+def _system(asn: int) -> int:
+    return hash64(f"AS{asn}")
