@@ -6,8 +6,9 @@ Source: Liu, Guo, Dong, arXiv 2606.05725 (2026); Gretton et al., "A kernel two-s
 Parameters: windows of 1,500 prompts, one after the other; 1,000 null windows drawn without replacement, 95th percentile.
 Changed: sketch vectors and the prompt's shape (length, distinct words, symbols), standardised on the reference, instead of a
     neural embedding: it gets what our own detectors get. One fixed reference, for null and test alike, instead of the mean over
-    20 drawn ones, to bound cost. Variants: windows of 100, the 99.9th percentile of the null, and the threshold that the honest
-    client-days of the warm-up allow; the null draws from everybody's prompts, and no honest client asks like everybody.
+    20 drawn ones, and 100 null windows where they are long, to bound cost. Variants: windows of 100, the 99.9th percentile of
+    the null, and the threshold that the honest client-days of the warm-up allow; the null draws from everybody's prompts, and
+    no honest client asks like everybody.
 """
 
 import math
@@ -27,7 +28,7 @@ _LEAST_REFERENCE = 500
 _POOL = 10_000
 """Honest prompts kept, for reference and null."""
 _NULL_WINDOWS = 1_000
-_NULL_PROMPTS = 300_000
+_NULL_PROMPTS = 150_000
 """Over all null windows: bounds the time for long ones, 13 ms each."""
 _SEED = 1
 
