@@ -1,6 +1,10 @@
-"""Cue bits: phrases in a prompt that hint at a purpose. The phrases themselves are in `cues.toml`.
+"""Cue bits: words that, near each other, hint at a purpose. Words and rules are in `cues.toml`.
 
-What cues miss: paraphrase, languages without phrases, instructions that only an image or an attachment holds.
+A *concept* is a set of words and phrases of one meaning, in many languages at once. A rule names concepts that must all
+occur within a few words, in any order, with anything between them: so a rule covers every wording and word order that
+its concepts allow, and every language in which they have words.
+
+What cues miss: meanings that no concept has words for, other languages, instructions in an image or an attachment.
 """
 
 import re
@@ -16,9 +20,15 @@ import numpy as np
 from stream_detector.detection.words import Hashes, WordHasher, pairs_of
 from stream_detector.domain.errors import ConfigError
 
+NEAR_WORDS = 12
+"""A rule's concepts begin within so many successive words (pairs of characters where a script has no spaces)."""
+FAR_WORDS = 24
+MAX_CONCEPTS = 64
 _ALTERNATIVES = re.compile(r"\(([^()]*)\)")
-_MAX_EXPANSIONS = 1024
+_MAX_EXPANSIONS = 256
 _BUCKET_SHIFT = np.uint64(48)
+_NONE: dict[tuple[int, ...], int] = {}
+_RANGES = {"near": NEAR_WORDS, "far": FAR_WORDS}
 
 
 class Cue(IntFlag):
@@ -34,33 +44,61 @@ class Cue(IntFlag):
     """Tries to read the operator's instructions."""
     VERBATIM = 16
     """Wants text back unchanged, or through a detour of languages or encodings."""
+    DATA_GENERATION = 32
+    """Has training data made: instructions, tasks, dialogues, harder versions of prompts."""
+    BENCHMARK = 64
+    """Has the form of an exam: multiple choice, a marked final answer."""
 
 
-class Phrase(msgspec.Struct, frozen=True):
-    """One phrase and what it hints at."""
+class Rule(msgspec.Struct, frozen=True):
+    """Concepts that hint at a purpose when they all begin within `words` successive words."""
 
     cue: Cue
-    text: str
+    concepts: frozenset[str]
+    words: int
 
 
-def read_phrases(rules: str) -> tuple[Phrase, ...]:
-    """Read a rules file (TOML: one table per cue, named like it in lower case).
+class Rules(msgspec.Struct, frozen=True):
+    """A rules file."""
+
+    concepts: dict[str, tuple[str, ...]] = {}
+    """Name -> its words and phrases."""
+    rules: tuple[Rule, ...] = ()
+
+
+def read_rules(text: str) -> Rules:
+    """Read a rules file (TOML: a table `concepts`, and one table per cue, named like it in lower case).
 
     Raises:
-        ConfigError: not TOML, an unknown cue, or a pattern with too many expansions.
+        ConfigError: not TOML, an unknown cue or concept, too many concepts, or a pattern with too many expansions.
     """
     try:
-        tables = tomllib.loads(rules)
-        return tuple(
-            Phrase(Cue[name.upper()], text)
-            for name, table in tables.items()
-            for pattern in table["phrases"]
-            for text in _expand(pattern)
-        )
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        tables = tomllib.loads(text)
+        patterns = tables.pop("concepts", {})
+        concepts = {
+            name: tuple(word for pattern in listed for word in _expand(pattern)) for name, listed in patterns.items()
+        }
+        rules = tuple(rule for name, table in tables.items() for rule in _rules(Cue[name.upper()], table))
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
         known = ", ".join(cue.name.lower() for cue in Cue if cue.name)
-        message = f"cues: {error}; write one table per cue ({known}), each with a list `phrases`"
+        message = f"cues: {error}; write a table `concepts`, and one per cue ({known}) with lists `near` or `far`"
         raise ConfigError(message) from error
+    if len(concepts) > MAX_CONCEPTS:
+        message = f"cues: {len(concepts)} concepts, allowed are {MAX_CONCEPTS}; unite some"
+        raise ConfigError(message)
+    for rule in rules:
+        if not rule.concepts or not rule.concepts <= concepts.keys():
+            message = (
+                f"cues: a rule of {rule.cue.name} names {sorted(rule.concepts)}; use names of the table `concepts`"
+            )
+            raise ConfigError(message)
+    return Rules(concepts, rules)
+
+
+def _rules(cue: Cue, table: dict[str, list[str]]) -> Iterator[Rule]:
+    for reach, words in _RANGES.items():
+        for names in table.get(reach, ()):
+            yield Rule(cue, frozenset(names.split()), words)
 
 
 def _expand(pattern: str) -> Iterator[str]:
@@ -75,42 +113,97 @@ def _expand(pattern: str) -> Iterator[str]:
     return map("".join, product(*choices))
 
 
-BUILT_IN = read_phrases(files(__package__).joinpath("cues.toml").read_text("utf-8"))
+BUILT_IN = read_rules(files(__package__).joinpath("cues.toml").read_text("utf-8"))
 
 
-class _Continuations(msgspec.Struct):
-    """Phrases that begin with one pair of words, by their further words."""
+class _Needs(msgspec.Struct, frozen=True):
+    """A rule as bits."""
 
-    cues: dict[tuple[int, ...], int] = {}
-    lengths: set[int] = set()
+    concepts: int
+    cue: int
+    words: int
 
 
 class CueFinder:
-    """Looks phrases up in hashed words: a bitmap over word pairs finds candidates, a dictionary confirms them."""
+    """Looks concepts up in hashed words, and rules among the concepts found.
 
-    def __init__(self, hasher: WordHasher, phrases: tuple[Phrase, ...] = BUILT_IN) -> None:
-        self._bitmap = np.zeros(1 << (64 - int(_BUCKET_SHIFT)), np.bool_)
-        self._phrases: dict[int, _Continuations] = {}
-        for phrase in phrases:
-            words = hasher.cut(phrase.text).words
-            if len(words) < 2:  # noqa: PLR2004  a pair is two
-                message = f"cues: {phrase.text!r} is one word; a phrase has at least two"
-                raise ConfigError(message)
-            pairs = pairs_of(words[:2])
-            self._bitmap[pairs >> _BUCKET_SHIFT] = True
-            phrases_of_pair = self._phrases.setdefault(int(pairs[0]), _Continuations())
-            rest = tuple(words[2:].tolist())
-            phrases_of_pair.cues[rest] = phrases_of_pair.cues.get(rest, 0) | int(phrase.cue)
-            phrases_of_pair.lengths.add(len(rest))
+    Bitmaps over words and over pairs of words find candidates, dictionaries confirm them. Most texts hold too few concepts
+    for any rule, and are done. For the others, the concepts that begin in each window of words are or-ed together.
+    """
+
+    def __init__(self, hasher: WordHasher, rules: Rules = BUILT_IN) -> None:
+        bits = {name: 1 << index for index, name in enumerate(rules.concepts)}
+        self._is_word, self._is_pair = np.zeros((2, 1 << (64 - int(_BUCKET_SHIFT))), np.bool_)
+        self._words: dict[int, int] = {}
+        """Word -> bits of the concepts that it is of."""
+        self._phrases: dict[int, dict[tuple[int, ...], int]] = {}
+        """First two words of a phrase -> its further words -> bits."""
+        for name, phrases in rules.concepts.items():
+            for phrase in phrases:
+                self._add(hasher.cut(phrase).words, bits[name], phrase)
+        self._rules = [_Needs(sum(bits[c] for c in rule.concepts), int(rule.cue), rule.words) for rule in rules.rules]
+        self._needed = np.array([needs.concepts for needs in self._rules], np.uint64)
+
+    def _add(self, words: Hashes, bit: int, phrase: str) -> None:
+        if not len(words):
+            message = f"cues: {phrase!r} holds no word; write letters or digits"
+            raise ConfigError(message)
+        if len(words) == 1:
+            word = int(words[0])
+            self._is_word[words >> _BUCKET_SHIFT] = True
+            self._words[word] = self._words.get(word, 0) | bit
+            return
+        pairs = pairs_of(words[:2])
+        self._is_pair[pairs >> _BUCKET_SHIFT] = True
+        known, rest = self._phrases.setdefault(int(pairs[0]), {}), tuple(words[2:].tolist())
+        known[rest] = known.get(rest, 0) | bit
 
     def find(self, words: Hashes, pairs: Hashes) -> int:
         """All cues of a text as a bit set, given its hashed words and their `pairs_of`."""
-        found = 0
-        for start in self._bitmap.take(pairs >> _BUCKET_SHIFT).nonzero()[0].tolist():
-            known = self._phrases.get(int(pairs[start]))
-            if known is None:
-                continue
-            for length in known.lengths:
-                rest = tuple(words[start + 2 : start + 2 + length].tolist())
-                found |= known.cues.get(rest, 0)
+        places = self._is_word.take((words >> _BUCKET_SHIFT).view(np.int64)).nonzero()[0]
+        look_up = self._words.get
+        concepts = [look_up(word, 0) for word in words.take(places).tolist()]
+        phrases = self._find_phrases(words, pairs)
+        everywhere = 0
+        for bits in concepts:
+            everywhere |= bits
+        for _, bits in phrases:
+            everywhere |= bits
+        possible = ((self._needed & np.uint64(everywhere)) == self._needed).nonzero()[0]
+        if not len(possible):
+            return 0
+        where = np.zeros(len(words) + FAR_WORDS, np.uint64)
+        where[places] = concepts
+        for place, bits in phrases:
+            where[place] |= np.uint64(bits)
+        return self._confirm([self._rules[index] for index in possible.tolist()], where)
+
+    def _find_phrases(self, words: Hashes, pairs: Hashes) -> list[tuple[int, int]]:
+        """(place, bits of a concept that has a phrase there)."""
+        found: list[tuple[int, int]] = []
+        places = self._is_pair.take((pairs >> _BUCKET_SHIFT).view(np.int64)).nonzero()[0]
+        for place, pair in zip(places.tolist(), pairs.take(places).tolist(), strict=True):
+            for rest, bits in self._phrases.get(pair, _NONE).items():
+                if not rest or tuple(words[place + 2 : place + 2 + len(rest)].tolist()) == rest:
+                    found.append((place, bits))
         return found
+
+    @staticmethod
+    def _confirm(possible: list[_Needs], where: Hashes) -> int:
+        """Cues of the rules whose concepts begin near each other; a window can always start at a concept."""
+        starts = where[:-FAR_WORDS].nonzero()[0]
+        windows = {words: window.take(starts) for words, window in _windows(where).items()}
+        cues = 0
+        for needs in possible:
+            if not cues & needs.cue:
+                needed = np.uint64(needs.concepts)
+                cues |= needs.cue * int(((windows[needs.words] & needed) == needed).any())
+        return cues
+
+
+def _windows(where: Hashes) -> dict[int, Hashes]:
+    """Concepts that begin within so many words, from each word on; `where` ends with `FAR_WORDS` zeros."""
+    two: Hashes = where[:-1] | where[1:]
+    four: Hashes = two[:-2] | two[2:]
+    near: Hashes = four[:-8] | four[4:-4] | four[8:]
+    return {NEAR_WORDS: near, FAR_WORDS: np.bitwise_or(near[:-12], near[12:])}

@@ -11,11 +11,9 @@ Farach-Colton, ICALP 2002.
 import hashlib
 import math
 
-import msgspec
 import numpy as np
-import numpy.typing as npt
 
-from stream_detector.detection.cues import BUILT_IN, CueFinder, Phrase
+from stream_detector.detection.cues import BUILT_IN, CueFinder, Rules
 from stream_detector.detection.words import Hashes, WordHasher, pairs_of
 from stream_detector.domain.calls import VECTOR_DIMENSIONS, Sketch
 from stream_detector.domain.errors import ConfigError
@@ -27,8 +25,6 @@ _HASH_BITS = 53
 _INT8_MAX = 127
 _SHINGLE_WORDS = 3
 _BYTE_MAX = 255
-_BITS = np.arange(8, dtype=np.uint64)[:, np.newaxis]
-_LOW_BITS = np.uint64(0x0101010101010101)
 _HALF = np.uint64(32)
 _VECTOR_SHIFT = np.uint64(64 - (2 * VECTOR_DIMENSIONS - 1).bit_length())
 _THIRD = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -37,13 +33,13 @@ _THIRD = np.uint64(0xC2B2AE3D27D4EB4F)
 class Sketcher:
     """Makes sketches under one salt. Holds 2.5 MB of tables: make one and keep it."""
 
-    def __init__(self, salt: bytes, phrases: tuple[Phrase, ...] = BUILT_IN) -> None:
+    def __init__(self, salt: bytes, rules: Rules = BUILT_IN) -> None:
         if not salt:
             message = "salt: must not be empty; use at least 16 random bytes, the same at every hop of an installation"
             raise ConfigError(message)
         self._key = hashlib.shake_256(b"texts" + salt).digest(32)
         self._hasher = WordHasher(salt)
-        self._cues = CueFinder(self._hasher, phrases)
+        self._cues = CueFinder(self._hasher, rules)
 
     def sketch(self, text: str) -> Sketch:
         """Sketch one prompt. Never fails, whatever the text holds.
@@ -81,19 +77,15 @@ def _distinct(hashes: Hashes) -> int:
 
 
 def _simhash(hashes: Hashes) -> bytes:
-    """Bit i is what most words have there.
-
-    Bits are counted eight at a time: bit i of all eight bytes of a hash makes one number whose bytes are 0 or 1.
-    """
+    """Bit i is what most words have there. Each bit becomes a byte, and eight bytes at a time are added up."""
     count = len(hashes)
-    planes = hashes.astype("<u8", copy=False) >> _BITS
-    planes &= _LOW_BITS
+    bits = np.unpackbits(hashes.astype("<u8", copy=False).view(np.uint8)).view(np.uint64).reshape(-1, 8)
     if count <= _BYTE_MAX:
-        votes = planes.sum(axis=1).view(np.uint8).reshape(8, 8)
+        votes = np.add.reduce(bits, axis=0).view(np.uint8)
     else:
-        sums = np.add.reduceat(planes, np.arange(0, count, _BYTE_MAX), axis=1)
-        votes = sums.view(np.uint8).reshape(8, -1, 8).sum(axis=1, dtype=np.int32)
-    majority: bytes = np.packbits(votes.T > count // 2, bitorder="little").tobytes()
+        sums = np.add.reduceat(bits, np.arange(0, count, _BYTE_MAX), axis=0)
+        votes = sums.view(np.uint8).reshape(-1, 64).sum(axis=0, dtype=np.int32)
+    majority: bytes = np.packbits(votes > count // 2).tobytes()
     return majority
 
 

@@ -5,10 +5,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream_detector.detection.cues import Rules
 from stream_detector.detection.sketching import SHINGLES, Sketcher
 from stream_detector.domain.calls import Sketch
 
-SALTED, OTHER = Sketcher(b"one salt", ()), Sketcher(b"another salt", ())
+SALTED, OTHER = Sketcher(b"one salt", Rules()), Sketcher(b"another salt", Rules())
 FULL = Sketcher(b"one salt")
 ANY_TEXT = st.text(st.characters(), max_size=300)
 WORDS = st.lists(st.integers(0, 10**9).map("w{}".format), min_size=40, max_size=120, unique=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stream_detector.detection.cues import Cue, read_phrases
+from stream_detector.detection.cues import FAR_WORDS, NEAR_WORDS, Cue, read_rules
 from stream_detector.detection.sketching import Sketcher
 from stream_detector.domain.errors import ConfigError
 
@@ -50,29 +50,53 @@ def test_everyday_prompts_have_no_cue(text: str) -> None:
 
 
 def test_a_phrase_at_the_very_end_or_cut_short_is_handled() -> None:
-    assert SKETCHER.sketch("word for word").cues == Cue.VERBATIM
-    assert SKETCHER.sketch("word for").cues == 0
+    assert SKETCHER.sketch("copy it word for word").cues == Cue.VERBATIM
+    assert SKETCHER.sketch("copy it word for").cues == 0
 
 
 def test_alternatives_expand_and_empty_ones_vanish() -> None:
-    phrases = read_phrases('[verbatim]\nphrases = ["(copy|quote) it (all|)"]')
-    assert [phrase.text for phrase in phrases] == ["copy it all", "copy it ", "quote it all", "quote it "]
+    rules = read_rules('[concepts]\ncopying = ["(copy|quote) it (all|)"]')
+    assert rules.concepts == {"copying": ("copy it all", "copy it ", "quote it all", "quote it ")}
+
+
+def test_concepts_count_in_any_order_but_only_near_each_other() -> None:
+    rules = read_rules('[concepts]\none = ["red"]\ntwo = ["blue sky"]\n[verbatim]\nnear = ["one two"]')
+    sketcher = Sketcher(b"salt", rules)
+    assert sketcher.sketch("red and a blue sky").cues == Cue.VERBATIM
+    assert sketcher.sketch("blue sky, then red").cues == Cue.VERBATIM
+    assert sketcher.sketch("red" + " x" * (NEAR_WORDS - 2) + " blue sky").cues == Cue.VERBATIM
+    assert sketcher.sketch("red" + " x" * (NEAR_WORDS - 1) + " blue sky").cues == 0
+    assert sketcher.sketch("red and a blue car").cues == 0
+
+
+def test_a_far_rule_reaches_further() -> None:
+    rules = read_rules('[concepts]\none = ["red"]\ntwo = ["blue"]\n[verbatim]\nfar = ["one two"]')
+    sketcher = Sketcher(b"salt", rules)
+    assert sketcher.sketch("red" + " x" * (FAR_WORDS - 2) + " blue").cues == Cue.VERBATIM
+    assert sketcher.sketch("red" + " x" * (FAR_WORDS - 1) + " blue").cues == 0
 
 
 @pytest.mark.parametrize(
     ("rules", "complaint"),
     [
-        ("[nonsense]\nphrases = ['a b']", "one table per cue"),
-        ("[verbatim]\n", "phrases"),
-        ("verbatim = ", "one table per cue"),
-        ("[verbatim]\nphrases = ['" + "(a|b|c|d) " * 6 + "']", "split it"),
+        ("[nonsense]\nnear = ['a b']", "one per cue"),
+        ("[verbatim]\nnear = ['unknown']", "names of the table `concepts`"),
+        ("[verbatim]\nnear = ['']", "names of the table `concepts`"),
+        ("verbatim = ", "one per cue"),
+        ("verbatim = 3", "one per cue"),
+        ("[concepts]\nmany = ['" + "(a|b|c|d) " * 6 + "']", "split it"),
+        ("[concepts]\n" + "\n".join(f"c{n} = ['x']" for n in range(65)), "unite some"),
     ],
 )
 def test_a_bad_rules_file_is_refused_with_what_to_do(rules: str, complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
-        read_phrases(rules)
+        read_rules(rules)
 
 
-def test_a_phrase_of_one_word_is_refused() -> None:
-    with pytest.raises(ConfigError, match="at least two"):
-        Sketcher(b"salt", read_phrases('[verbatim]\nphrases = ["verbatim"]'))
+def test_a_concept_without_a_word_is_refused() -> None:
+    with pytest.raises(ConfigError, match="holds no word"):
+        Sketcher(b"salt", read_rules('[concepts]\nnothing = ["..."]'))
+
+
+def test_bits_keep_their_meaning() -> None:
+    assert [cue.value for cue in Cue] == [1, 2, 4, 8, 16, 32, 64]
