@@ -23,10 +23,10 @@ class MachineTiming(Struct, frozen=True):
     0.1 / 0.0005 with probability 0.1 / 0.01, of 6 hours 18 times less.
 
     Evaluations, backfills and load tests are pools as well, for an hour or a night: evidence grows with the time since the
-    last rest of an hour, and is whole after `whole_h`. Jobs that a clock starts keep to one point of each ten seconds: their
+    last rest of an hour, and is whole after `whole_h`. Jobs that a clock starts keep to some seconds of the minute: their
     gaps and hours say nothing. Pauses after a failed call that are always the same, and not the usual gap, count double.
 
-    Misses: jitter that imitates bursts, a duty cycle copied from people, loops that wait for a full ten seconds. Honest
+    Misses: jitter that imitates bursts, a duty cycle copied from people, loops that wait for a full minute. Honest
     machines run for days too: the ceiling keeps this supporting evidence.
 
     Parameters: `min_gaps` and `min_hours` before an opinion; `min_hour_calls` below which an hour's count is noise;
