@@ -1,6 +1,6 @@
 """Families that have the model mark answers, or that mark the model."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import cycle
 from random import Random
 
@@ -63,7 +63,7 @@ def _answer(rng: Random, language: Language) -> str:
 
 
 def capability_sweep(campaign: Campaign, member: Member) -> Part:
-    """Multiple choice, subject after subject in the order of a file, one model after the other; one letter in return.
+    """Multiple choice, subject after subject in the order of a file, each put to three models; one letter in return.
 
     Accounts share the subjects out. Source: hendrycks/test, evaluate.py: temperature 0, one token, 57 subjects in order.
     """
@@ -74,9 +74,9 @@ def capability_sweep(campaign: Campaign, member: Member) -> Part:
     frames = wordings(in_english, member, templates.choices, bare=_BARE_CHOICES)
 
     def requests() -> Iterator[Request]:
-        for own in cycle(styles):
-            subjects = list(_sweep(member))
-            for subject, choices in subjects[member.index % len(subjects) :: campaign.accounts]:
+        subjects = list(_sweep(member))
+        for subject, choices in cycle(subjects[member.index % len(subjects) :: campaign.accounts]):
+            for own in styles:
                 for choice in choices:
                     yield own.ask(member.rng, _filled(next(frames), subject, choice))
 
@@ -88,8 +88,8 @@ def capability_sweep(campaign: Campaign, member: Member) -> Part:
     )
 
 
-def _sweep(member: Member) -> Iterator[tuple[str, Iterable[Choice]]]:
-    """The subjects and their questions, the same every time."""
+def _sweep(member: Member) -> Iterator[tuple[str, tuple[Choice, ...]]]:
+    """The subjects and their questions."""
     if member.material.sweep:
         yield from member.material.sweep
         return
@@ -98,7 +98,7 @@ def _sweep(member: Member) -> Iterator[tuple[str, Iterable[Choice]]]:
     exams = common.sample(grammar.groups["exam"], len(grammar.groups["exam"]))
     for number in range(_SUBJECTS):
         subject = grammar.line(member.shared(f"name {number}"), "subject")
-        yield subject, _paper(member.shared(f"paper {number}"), exams[number % len(exams)])
+        yield subject, tuple(_paper(member.shared(f"paper {number}"), exams[number % len(exams)]))
 
 
 def _paper(rng: Random, exam: str) -> Iterator[Choice]:

@@ -30,14 +30,14 @@ def rubric(rng: Random, grammar: Grammar) -> str:
     criteria = layout.section(
         grammar.line(rng, "heading_criteria"), layout.points(some(rng, grammar, "rubric_criteria", 2))
     )
-    how = layout.section(
-        grammar.line(rng, "heading_format"), f"{grammar.line(rng, 'rubric_scale')} {grammar.line(rng, 'rubric_format')}"
-    )
-    scheme = [criteria, how]
+    scale = grammar.line(rng, "rubric_scale").replace("[[low]]", grammar.line(rng, "rubric_low"))
+    scale = scale.replace("[[high]]", grammar.line(rng, "rubric_high"))
+    how = layout.section(grammar.line(rng, "heading_format"), f"{scale} {grammar.line(rng, 'rubric_format')}")
+    scheme = [grammar.line(rng, "rubric_role"), criteria, how]
     rng.shuffle(scheme)
     task = layout.section(grammar.line(rng, "heading_task"), "[[task]]")
     end = f"{grammar.line(rng, 'heading_scores')}:"
-    return layout.text(grammar.line(rng, "rubric_role"), *scheme, task, "[[answers]]", end)
+    return layout.text(*scheme, task, "[[answers]]", end)
 
 
 def evolve(rng: Random, grammar: Grammar) -> str:
@@ -47,7 +47,9 @@ def evolve(rng: Random, grammar: Grammar) -> str:
     limits = layout.points([grammar.line(rng, "evolve_limit") for _ in range(rng.randint(1, 4))])
     given = layout.section(grammar.line(rng, "heading_given"), "[[task]]")
     result = f"{grammar.line(rng, 'heading_result')}:"
-    return layout.text(grammar.line(rng, "evolve_opening"), method, limits, given, result)
+    order = [grammar.line(rng, "evolve_opening"), method, limits]
+    rng.shuffle(order)
+    return layout.text(*order, given, result)
 
 
 def pool(rng: Random, grammar: Grammar) -> str:
