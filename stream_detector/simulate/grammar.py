@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from itertools import chain
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 _ENDINGS = ("l", "m", "n", "r", "s", "th", "ck", "", "", "")
@@ -40,12 +40,14 @@ def _word(script: str) -> Callable[[Draw], str]:
     syllables = _SYLLABLES[script]
     endings = _ENDINGS if script == "word" else ("",)
 
+    size, last = len(syllables), len(endings)
+
     def made(draw: Draw) -> str:
-        count = 2 + int(draw() * 2)
-        return (
-            "".join([syllables[int(draw() * len(syllables))] for _ in range(count)])
-            + endings[int(draw() * len(endings))]
-        )
+        is_long = draw() >= 0.5  # noqa: PLR2004  plain choice
+        word = syllables[int(draw() * size)] + syllables[int(draw() * size)]
+        if is_long:
+            word += syllables[int(draw() * size)]
+        return word + endings[int(draw() * last)]
 
     return made
 
@@ -64,6 +66,9 @@ _MADE_UP: Mapping[str, tuple[Callable[[Draw], str], int]] = {
 _Part = str | tuple[str]
 """Literal text, or the name of a slot as a tuple of one."""
 
+_Step: TypeAlias = "str | tuple[str, ...] | list[tuple[_Step, ...]] | Callable[[Draw], str]"
+"""The same, resolved: literal text, one of several texts, one of several lines, or a made-up token."""
+
 
 class Grammar:
     """Rules of one language."""
@@ -80,11 +85,12 @@ class Grammar:
                 if not isinstance(part, str) and part[0] not in self._rules and part[0] not in _MADE_UP:
                     message = f"grammar: {rule!r} uses {part[0]!r}, which no table defines; add it or correct the name"
                     raise ValueError(message)
+        self._steps = self._resolved()
 
     def line(self, rng: Random, rule: str) -> str:
         """One text of a rule."""
         pieces: list[str] = []
-        self._expand(rng.random, rule, pieces)
+        _expand(rng.random, (self._steps[rule],), pieces)
         return "".join(pieces)
 
     def variants(self, rule: str) -> tuple[str, ...]:
@@ -103,16 +109,33 @@ class Grammar:
             total += product
         return total
 
-    def _expand(self, draw: Draw, rule: str, pieces: list[str]) -> None:
-        lines = self._rules.get(rule)
-        if lines is None:
-            pieces.append(_MADE_UP[rule][0](draw))
-            return
-        for part in lines[int(draw() * len(lines))]:
-            if isinstance(part, str):
-                pieces.append(part)
+    def _resolved(self) -> dict[str, _Step]:
+        """Rule or slot -> its step; a rule of plain texts needs no lines."""
+        steps: dict[str, _Step] = {slot: make for slot, (make, _) in _MADE_UP.items()}
+        lines_of: dict[str, list[tuple[_Step, ...]]] = {}
+        for rule, lines in self._rules.items():
+            if all(isinstance(part, str) for line in lines for part in line):
+                steps[rule] = self.variants(rule)
             else:
-                self._expand(draw, part[0], pieces)
+                steps[rule] = lines_of[rule] = []
+        for rule, found in lines_of.items():
+            found += [
+                tuple(part if isinstance(part, str) else steps[part[0]] for part in line) for line in self._rules[rule]
+            ]
+        return steps
+
+
+def _expand(draw: Draw, line: tuple[_Step, ...], pieces: list[str]) -> None:
+    """The inner loop of the simulator: types are compared in the order of their frequency."""
+    for step in line:
+        if isinstance(step, str):
+            pieces.append(step)
+        elif isinstance(step, tuple):
+            pieces.append(step[int(draw() * len(step))])
+        elif isinstance(step, list):
+            _expand(draw, step[int(draw() * len(step))], pieces)
+        else:
+            pieces.append(step(draw))
 
 
 def _parts(line: str) -> tuple[_Part, ...]:

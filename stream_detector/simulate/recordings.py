@@ -1,15 +1,16 @@
-"""Real times and real questions instead of made-up ones, where a folder of published recordings is at hand.
+"""Real times, sizes, questions and addresses instead of made-up ones, where a folder of published recordings is at hand.
 
-Times: ServeGen (alibaba/ServeGen, Apache-2.0), per client the rate and the coefficient of variation of the gaps in each of
-2,016 windows of 10 minutes. Questions: Arena-Hard, MT-Bench, Vicuna bench and the user-oriented set of Self-Instruct (all
-Apache-2.0). Nothing of them is part of this package.
+Times and sizes: ServeGen (alibaba/ServeGen, Apache-2.0), per client the rate and the coefficient of variation of the gaps in
+each of 2,016 windows of 10 minutes, and the token counts of every 6 hours. Addresses: `recorded_addresses`. Questions:
+Arena-Hard, MT-Bench, Vicuna bench and the user-oriented set of Self-Instruct (all Apache-2.0). Nothing of them is part of
+this package.
 """
 
 import csv
 import gzip
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
 from random import Random
@@ -20,13 +21,18 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from stream_detector.domain.errors import ConfigError
+from stream_detector.simulate import recorded_addresses
 from stream_detector.simulate.arrivals import DAY_S, Bursts, Gaps, Span, gaps_of
 from stream_detector.simulate.benign import Sources
-from stream_detector.simulate.outcome import Request
-from stream_detector.simulate.prompts import Style
+from stream_detector.simulate.outcome import CHARS_PER_TOKEN, Request
+from stream_detector.simulate.prompts import Style, log_normal
 
 WINDOW_S = 600.0
 _TRACES = ("llm_traces/servegen/language_m-large_traces.csv.gz", "llm_traces/servegen/language_m-mid_traces.csv.gz")
+_SIZES = (
+    "llm_traces/servegen/language_m-large_token_summary.csv.gz",
+    "llm_traces/servegen/language_m-mid_token_summary.csv.gz",
+)
 _QUESTIONS = (
     "benign_prompts/arena_hard_v0.1_question.jsonl",
     "benign_prompts/mt_bench_question.jsonl",
@@ -34,6 +40,8 @@ _QUESTIONS = (
     "benign_prompts/self_instruct_user_oriented_instructions.jsonl",
 )
 _SMALLEST_CV, _LARGEST_CV = 0.05, 30.0
+_95TH = 1.645
+"""95th percentile of the standard normal distribution."""
 
 
 class RecordedClient(Struct, frozen=True):
@@ -43,6 +51,15 @@ class RecordedClient(Struct, frozen=True):
     """Relative to the client's mean over the whole recording."""
     cvs: npt.NDArray[np.float32]
     weibull: npt.NDArray[np.bool_]
+
+
+class RecordedSizes(Struct, frozen=True):
+    """Token counts of one client in one part of the recording, log-normal: medians and standard deviations."""
+
+    input_median: float
+    input_spread: float
+    output_median: float
+    output_spread: float
 
 
 class _Question(Struct, frozen=True):
@@ -63,9 +80,12 @@ def read(directory: Path) -> Sources:
     """
     try:
         clients = [client for name in _TRACES for client in _read_traces(directory / name)]
+        sizes = [parts for name in _SIZES for parts in _read_sizes(directory / name)]
         questions = [question for name in _QUESTIONS for question in _read_questions(directory / name)]
+        addresses = recorded_addresses.read(directory)
     except (OSError, KeyError, ValueError, IndexError) as error:
-        message = f"recordings: {error}; name a folder with llm_traces and benign_prompts, or simulate without one"
+        folders = "llm_traces, benign_prompts, web_logs and ip_data"
+        message = f"recordings: {error}; name a folder with {folders}, or simulate without one"
         raise ConfigError(message) from error
 
     def times(rng: Random, span: Span, load: Bursts) -> Iterator[float]:
@@ -75,7 +95,10 @@ def read(directory: Path) -> Sources:
         order = rng.sample(questions, len(questions))
         return (own.ask(rng, text) for text in cycle(order))
 
-    return Sources(program_times=times, questions=asked)
+    def sized(rng: Random, requests: Iterator[Request]) -> Iterator[Request]:
+        return recorded_sizes(rng, requests, rng.choice(sizes))
+
+    return Sources(program_times=times, questions=asked, sized=sized, addresses=addresses)
 
 
 def recorded_times(rng: Random, span: Span, calls_per_day: float, client: RecordedClient) -> Iterator[float]:
@@ -94,6 +117,38 @@ def recorded_times(rng: Random, span: Span, calls_per_day: float, client: Record
                 need = draw_gap()
         need = max(0.0, need - rate * (until_s - now_s))
         now_s = max(now_s, until_s)
+
+
+def recorded_sizes(rng: Random, requests: Iterator[Request], parts: Sequence[RecordedSizes]) -> Iterator[Request]:
+    """The same requests with a recorded client's token counts: what is missing of the input counts as context."""
+    for request in requests:
+        part = parts[int(rng.random() * len(parts))]
+        tokens = log_normal(rng, part.input_median, part.input_spread)
+        yield msgspec.structs.replace(
+            request,
+            context_tokens=max(0, int(tokens) - len(request.text) // CHARS_PER_TOKEN),
+            answer_tokens=max(1, int(log_normal(rng, part.output_median, part.output_spread))),
+        )
+
+
+def _read_sizes(path: Path) -> Iterator[list[RecordedSizes]]:
+    rows = defaultdict(list)
+    with gzip.open(path, "rt", encoding="ascii", newline="") as file:
+        for row in csv.DictReader(file):
+            found = [row[f"{end}_tokens_{rank}"] for end in ("input", "output") for rank in ("p50", "p95")]
+            if all(found):
+                rows[row["client_id"]].append(_sizes(*map(float, found)))
+    yield from rows.values()
+
+
+def _sizes(input_p50: float, input_p95: float, output_p50: float, output_p95: float) -> RecordedSizes:
+    input_p50, output_p50 = max(1.0, input_p50), max(1.0, output_p50)
+    return RecordedSizes(
+        input_median=input_p50,
+        input_spread=math.log(max(1.0, input_p95 / input_p50)) / _95TH,
+        output_median=output_p50,
+        output_spread=math.log(max(1.0, output_p95 / output_p50)) / _95TH,
+    )
 
 
 def _read_traces(path: Path) -> Iterator[RecordedClient]:
