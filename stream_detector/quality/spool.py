@@ -1,0 +1,32 @@
+"""Honest traffic on disk: simulated once for each seed, and run beside many sets of campaigns."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from stream_detector.domain.calls import ApiCall
+from stream_detector.quality.inputs import Inputs, completed, sources_of
+from stream_detector.settings import Settings
+from stream_detector.simulate.scenario import Scenario, traffic
+from stream_detector.wire import calls as wire
+
+
+def write_population(scenario: Scenario, inputs: Inputs, path: Path) -> int:
+    """Simulate the calls of a scenario into a file, one JSON line each.
+
+    Returns:
+        The number of calls.
+    """
+    count = 0
+    with path.open("wb") as file:
+        for call in completed(traffic(scenario, sources=sources_of(inputs)), inputs):
+            file.write(wire.encode(call) + b"\n")
+            count += 1
+    return count
+
+
+def read_population(path: Path) -> Iterator[ApiCall]:
+    """The calls again, in the same order."""
+    max_bytes = Settings().max_record_bytes
+    with path.open("rb") as file:
+        for line in file:
+            yield from wire.decode(line, max_bytes=max_bytes).calls
