@@ -16,11 +16,12 @@ import csv
 import ipaddress
 import zlib
 from collections import defaultdict
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
 from stream_detector.adapters.address_databases import AddressDatabase
-from stream_detector.adapters.address_ranges import Address, Range, RangeTable, read_list, read_systems
+from stream_detector.adapters.address_ranges import Address, Range, RangeTable, Value, read_list, read_systems
 from stream_detector.domain.addresses import AddressFacts, AddressKind
 from stream_detector.domain.errors import ConfigError
 
@@ -52,10 +53,10 @@ class _Contents:
                     databases.append(database)
                     made = database.built_s
                 elif path.name.endswith(_SYSTEMS):
-                    systems.extend(read_systems(path))
+                    systems.extend(_filled(read_systems(path)))
                 else:
                     kind, provider = _meaning(path, root)
-                    lists[kind].extend(read_list(path, provider))
+                    lists[kind].extend(_filled(read_list(path, provider)))
             except _UNREADABLE as error:
                 raise _refused(path, error) from error
             made_s.append(made)
@@ -147,6 +148,15 @@ def _meaning(path: Path, root: Path) -> tuple[AddressKind, str]:
         message = f"a list must lie in one of the folders {', '.join(AddressKind)}"
         raise ValueError(message)
     return AddressKind(kind), provider[0] if provider else path.name.partition(".")[0]
+
+
+def _filled(ranges: Iterable[Range[Value]]) -> list[Range[Value]]:
+    """All of them; an empty file is a download that failed."""
+    every = list(ranges)
+    if not every:
+        message = "it holds no address"
+        raise ValueError(message)
+    return every
 
 
 def _refused(path: Path, error: Exception) -> ConfigError:

@@ -124,6 +124,8 @@ def _damage(path: Path) -> None:
         ("a.csv", "192.0.2.0,192.0.2.255,64496\n192.0.2,,x\n", "line 2: must be start,end,asn such as"),
         ("a.csv", "192.0.2.0,2001:db8::,64496\n", "line 1: must be start,end,asn such as"),
         ("a.csv", "192.0.2.255,192.0.2.0,64496\n", "line 1: must be start,end,asn such as"),
+        ("hosting/a.txt", "", "it holds no address"),
+        ("a.csv", "192.0.2.0,192.0.2.255,0\n", "it holds no address"),
         ("a.csv.gz", "192.0.2.0,192.0.2.255,64496\n", "Not a gzipped file"),
         ("a.mmdb", "hello", "not an MMDB file, or damaged"),
     ],
