@@ -5,6 +5,7 @@ from msgspec import Struct, field
 from stream_detector.detection.feedback import Judged
 from stream_detector.detection.windows.budget import BudgetWindow
 from stream_detector.detection.windows.gaps import GapWindow
+from stream_detector.detection.windows.habits import HabitWindow
 from stream_detector.detection.windows.hours import HoursWindow
 from stream_detector.detection.windows.models import ModelWindow
 from stream_detector.detection.windows.network import NetworkWindow
@@ -72,6 +73,7 @@ class Profile(Struct, array_like=True):
     models: ModelWindow = field(default_factory=ModelWindow)
     reaction: ReactionWindow = field(default_factory=ReactionWindow)
     texts: TextWindow = field(default_factory=TextWindow)
+    habits: HabitWindow = field(default_factory=HabitWindow)
 
     def observe(self, call: ApiCall) -> None:
         """Take one call into every window."""
@@ -91,6 +93,7 @@ class Profile(Struct, array_like=True):
         if call.params is not None:
             self.parameters.observe(call)
         self.budget.observe(call)
+        self.habits.observe(call)
         sketch = call.sketch
         if sketch is not None:
             self.templates.observe(sketch)

@@ -36,8 +36,8 @@ class Coverage(Struct, frozen=True):
     ceiling: ClassVar[float] = 2.8
 
     min_prompts: int = 64
-    half_day: float = 150.0
-    half_month: float = 600.0
+    half_day: float = 100.0
+    half_month: float = 300.0
     power: float = 2.5
 
     def score(self, profile: Profile, context: Context) -> Reading:

@@ -9,6 +9,9 @@ MEMORY = 512
 """At this many prompts all counts are halved."""
 RING = 16
 NEAR_BITS = 6
+RECURRING = 4
+"""From so many prompts on a head is a template, and the bodies behind it are counted."""
+_BODY_BITS = 0xFFFFF
 
 
 class TemplateWindow(Struct, array_like=True, gc=False):
@@ -19,6 +22,10 @@ class TemplateWindow(Struct, array_like=True, gc=False):
     ring: list[int] = field(default_factory=list)
     cursor: int = 0
     near: int = 0
+    bodies: dict[int, int] = field(default_factory=dict)
+    """Recurring head -> prompts whose text is not that of the one before: a greeting has none, a template has many."""
+    last: dict[int, int] = field(default_factory=dict)
+    """Recurring head -> a few bits of the last text."""
 
     def observe(self, sketch: Sketch) -> None:
         """Count one prompt."""
@@ -30,6 +37,8 @@ class TemplateWindow(Struct, array_like=True, gc=False):
         count = heads.get(head)
         if count is not None:
             heads[head] = count + 1
+            if count >= RECURRING:
+                self._recur(head, sketch.digest & _BODY_BITS)
             if count > 1:
                 self.near += 1
                 return
@@ -38,7 +47,14 @@ class TemplateWindow(Struct, array_like=True, gc=False):
         else:
             rarest = min(heads, key=heads.__getitem__)
             heads[head] = heads.pop(rarest) + 1
+            self.bodies.pop(rarest, None)
+            self.last.pop(rarest, None)
         self._compare(int.from_bytes(sketch.simhash, "little"))
+
+    def _recur(self, head: int, body: int) -> None:
+        if self.last.get(head) != body:
+            self.last[head] = body
+            self.bodies[head] = self.bodies.get(head, 0) + 1
 
     def _compare(self, simhash: int) -> None:
         for other in self.ring:
@@ -55,6 +71,8 @@ class TemplateWindow(Struct, array_like=True, gc=False):
         self.seen >>= 1
         self.near >>= 1
         self.heads = {head: count >> 1 for head, count in self.heads.items() if count > 1}
+        self.bodies = {head: count >> 1 for head, count in self.bodies.items() if head in self.heads}
+        self.last = {head: body for head, body in self.last.items() if head in self.heads}
 
     def top(self) -> tuple[int, float]:
         """The commonest head and its share of the last prompts, 0 to 1; (0, 0.0) before the first."""
@@ -62,6 +80,10 @@ class TemplateWindow(Struct, array_like=True, gc=False):
             return 0, 0.0
         head = max(self.heads, key=self.heads.__getitem__)
         return head, min(1.0, self.heads[head] / self.seen)
+
+    def filled(self) -> list[int]:
+        """Prompts with ever new bodies behind each recurring head, the commonest first."""
+        return sorted(self.bodies.values(), reverse=True)
 
     def near_share(self) -> float:
         """Share of prompts that have a near-duplicate among the last ones, 0 to 1."""
