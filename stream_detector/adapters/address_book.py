@@ -48,11 +48,12 @@ class _Contents:
         for path in paths:
             try:
                 made = path.stat().st_mtime
-                if path.name.endswith(_DATABASES):
+                name = path.name.lower()
+                if name.endswith(_DATABASES):
                     database = AddressDatabase(path)
                     databases.append(database)
                     made = database.built_s
-                elif path.name.endswith(_SYSTEMS):
+                elif name.endswith(_SYSTEMS):
                     systems.extend(_filled(read_systems(path)))
                 else:
                     kind, provider = _meaning(path, root)
