@@ -5,7 +5,7 @@ length (20 days in the median) do not fit into two weeks of traffic; they are pl
 A *batch* is a dozen cells beside one population, because a campaign among nothing but campaigns would be judged by them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
 import msgspec
@@ -107,7 +107,7 @@ def _fast_cells(rng: Random, family: Family, extent: Extent) -> Iterator[Cell]:
 
     def cell(rate: float, days: float, accounts: int = few, variant: str = "", **settings: object) -> Cell:
         begin_s = _begin_s(rng, family, days, extent.days)
-        return _cell(family, rate, accounts, variant, start_after_s=begin_s, **settings)
+        return _cell(family, rate, accounts, variant, {"start_after_s": begin_s, **settings})
 
     yield cell(30, 9)
     yield cell(100, 9)
@@ -136,9 +136,9 @@ def _slow_cells(rng: Random, family: Family) -> Iterator[Cell]:
     """Cells of 13 weeks; the rate of a ramp is that of its first week."""
     rates = (10.0, 30.0) if family is Family.RAMP else (30.0, 100.0)
     for rate in rates:
-        yield _cell(family, rate, 1, "", is_whole=True)
-    yield _cell(family, rates[0], 1, "", is_whole=True, mix=0.75, cover=rng.choice(list(Cover)))
-    yield _cell(family, rates[0], 4, "", is_whole=True)
+        yield _cell(family, rate, 1, "", {}, is_whole=True)
+    yield _cell(family, rates[0], 1, "", {"mix": 0.75, "cover": rng.choice(list(Cover))}, is_whole=True)
+    yield _cell(family, rates[0], 4, "", {}, is_whole=True)
 
 
 def _begin_s(rng: Random, family: Family, days: float, whole_days: float) -> float:
@@ -150,7 +150,7 @@ def _begin_s(rng: Random, family: Family, days: float, whole_days: float) -> flo
 
 
 def _cell(
-    family: Family, rate: float, accounts: int, variant: str, *, is_whole: bool = False, **settings: object
+    family: Family, rate: float, accounts: int, variant: str, settings: Mapping[str, object], *, is_whole: bool = False
 ) -> Cell:
     if family is Family.RELEASE_PIVOT:
         rate = min(rate, 300.0)  # it lasts as long as the recording
