@@ -3,11 +3,22 @@
 import itertools
 from collections import Counter
 
+import msgspec
 import numpy as np
 import pytest
 
 from stream_detector.domain.calls import ApiCall
-from stream_detector.simulate.campaigns import FAMILIES, PUBLISHED, Campaign, Family
+from stream_detector.simulate.campaigns import (
+    FAMILIES,
+    PUBLISHED,
+    Age,
+    Campaign,
+    Cover,
+    Family,
+    Harness,
+    Language,
+    Network,
+)
 from stream_detector.simulate.scenario import Scenario, labels, prompt_text, traffic
 
 DAY_S = 86_400.0
@@ -99,12 +110,79 @@ def test_the_pool_shares_a_template_divides_its_topics_and_hides_its_addresses()
     assert len({call.payment for call in calls}) == 4
 
 
-@pytest.mark.parametrize("mix", [0.0, 0.3, 1.0])
-def test_a_mixed_campaign_hides_among_honest_questions(mix: float) -> None:
-    campaign = Campaign(id="mixed", family=Family.TEMPLATE_POOL, accounts=8, calls_per_account_day=400, mix=mix)
-    calls = calls_of(campaign, duration_s=DAY_S)
-    honest = sum("<<role>>" not in (call.prompt or "") for call in calls) / len(calls)
-    assert honest == pytest.approx(mix, abs=0.05)
+def is_own(call: ApiCall) -> bool:
+    return "<<role>>" in (call.prompt or "")
+
+
+@pytest.mark.parametrize("cover", Cover)
+@pytest.mark.parametrize("mix", [0.0, 0.3, 0.95, 1.0])
+def test_a_mixed_campaign_hides_among_honest_calls(mix: float, cover: Cover) -> None:
+    campaign = Campaign(
+        id="mixed", family=Family.TEMPLATE_POOL, accounts=12, calls_per_account_day=300, mix=mix, cover=cover
+    )
+    calls = calls_of(campaign, duration_s=3 * DAY_S)
+    honest = sum(not is_own(call) for call in calls) / len(calls)
+    assert honest == pytest.approx(mix, abs=0.07)
+    assert len(calls) == pytest.approx(12 * 300 * 3, rel=0.2)
+
+
+def test_an_owner_has_addresses_software_and_an_old_account_of_its_own() -> None:
+    campaign = Campaign(id="conduit", family=Family.TEMPLATE_POOL, accounts=6, calls_per_account_day=200, mix=0.5)
+    calls = calls_of(campaign, duration_s=2 * DAY_S)
+    senders = {part: {(call.client, call.ip) for call in calls if is_own(call) is part} for part in (False, True)}
+    assert not senders[False] & senders[True]
+    assert len({call.ua for call in calls if not is_own(call)}) > 3
+    assert all(call.ts - (call.client_created_ts or 0) > 99 * DAY_S for call in calls)
+
+
+def test_the_campaign_keeps_its_own_pace_beside_the_owner() -> None:
+    campaign = Campaign(
+        id="c", family=Family.TEMPLATE_POOL, calls_per_account_day=1_000, mix=0.5, jitter=0.0, start_after_s=DAY_S
+    )
+    calls = calls_of(campaign, duration_s=2 * DAY_S)
+    gaps = np.diff([call.ts for call in calls if is_own(call)])
+    assert gaps.std() < 0.3 * gaps.mean()
+    assert all(call.ts >= Scenario().start_s + DAY_S for call in calls if is_own(call))
+    assert any(call.ts < Scenario().start_s + DAY_S for call in calls)
+
+
+@pytest.mark.parametrize(("age", "days"), [(Age.FRESH, (0, 4)), (Age.WEEKS, (14, 57)), (Age.AGED, (100, 601))])
+def test_accounts_are_as_old_as_is_asked_for(age: Age, days: tuple[int, int]) -> None:
+    campaign = Campaign(id="c", family=Family.HOT_DISTILLER, accounts=20, calls_per_account_day=50, age=age)
+    ages = [(call.ts - (call.client_created_ts or 0)) / DAY_S for call in calls_of(campaign, duration_s=DAY_S)]
+    assert days[0] <= min(ages) <= max(ages) <= days[1]
+
+
+@pytest.mark.parametrize(
+    ("network", "addresses"),
+    [(Network.SERVERS, (1, 1)), (Network.RESIDENTIAL, (90, 900)), (Network.VPN, (4, 18)), (Network.HOME, (1, 3))],
+)
+def test_a_network_has_its_number_of_addresses(network: Network, addresses: tuple[int, int]) -> None:
+    campaign = Campaign(id="c", family=Family.BARE_QUESTIONS, calls_per_account_day=2_000, network=network)
+    calls = calls_of(campaign, duration_s=2 * DAY_S)
+    assert addresses[0] <= len({call.ip for call in calls}) <= addresses[1]
+
+
+def test_a_relay_shows_one_agent_and_forges_users_and_a_framework_precedes_every_prompt() -> None:
+    pool = Campaign(id="c", family=Family.TEMPLATE_POOL, accounts=3, calls_per_account_day=200)
+    relayed = calls_of(msgspec.structs.replace(pool, harness=Harness.RELAY), duration_s=DAY_S)
+    assert len({call.ua for call in relayed}) == 1
+    assert len({call.user for call in relayed}) > 20
+    assert all(call.stream for call in relayed)
+    framed = calls_of(msgspec.structs.replace(pool, harness=Harness.FRAMEWORK), duration_s=DAY_S)
+    assert len({head(call) for call in framed}) == 1
+    assert head(framed[0]) != head(relayed[0])
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [(Language.CHINESE, "的"), (Language.GERMAN, " und "), (Language.SPANISH, " de "), (Language.ENGLISH, " the ")],
+)
+def test_a_campaign_speaks_its_language(language: Language, words: str) -> None:
+    for family in (Family.REASONING_EXTRACTION, Family.RUBRIC_JUDGE):
+        campaign = Campaign(id="c", family=family, calls_per_account_day=200, language=language)
+        calls = calls_of(campaign, duration_s=DAY_S)
+        assert sum(words in (call.prompt or "").lower() for call in calls) > 0.5 * len(calls)
 
 
 def test_jitter_spreads_the_pauses() -> None:
@@ -139,9 +217,10 @@ def test_a_campaign_after_the_end_is_labelled_and_silent() -> None:
         ({"jitter": -0.1}, "jitter"),
         ({"calls_per_account_day": 0.0}, "calls_per_account_day"),
         ({"start_after_s": -1.0}, "start_after_s"),
+        ({"carries": Family.LOGIT_PROBER}, "carries"),
     ],
 )
-def test_settings_out_of_range_are_refused_by_name(changes: dict[str, float], complaint: str) -> None:
+def test_settings_out_of_range_are_refused_by_name(changes: dict[str, object], complaint: str) -> None:
     fields = {"id": "c", "family": Family.HOT_DISTILLER, "calls_per_account_day": 10.0, **changes}
     with pytest.raises(ValueError, match=complaint):
         Campaign(**fields)  # type: ignore[arg-type]

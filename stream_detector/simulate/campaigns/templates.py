@@ -47,8 +47,9 @@ def evolve(rng: Random, grammar: Grammar) -> str:
     limits = layout.points([grammar.line(rng, "evolve_limit") for _ in range(rng.randint(1, 4))])
     given = layout.section(grammar.line(rng, "heading_given"), "[[task]]")
     result = f"{grammar.line(rng, 'heading_result')}:"
-    order = [grammar.line(rng, "evolve_opening"), method, limits]
+    order = [grammar.line(rng, "evolve_opening"), method]
     rng.shuffle(order)
+    order.insert(rng.randint(1, 2), limits)
     return layout.text(*order, given, result)
 
 
