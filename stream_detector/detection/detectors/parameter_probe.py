@@ -9,22 +9,24 @@ from stream_detector.detection.detectors.tails import power_tail
 from stream_detector.detection.profile import Profile
 from stream_detector.domain.signals import Family, Reading, Scored, Warming
 
-_TESTS = 3
+_TESTS = 4
 
 
 class ParameterProbe(Struct, frozen=True):
-    """Three ways to read the output layer, of one to two days. The smallest tail counts, three times, as three are tried.
+    """Four ways to read the output layer, of one to two days. The smallest tail counts, four times, as four are tried.
 
     * One prompt under ever new parameters: `logit_bias` token by token (Carlini et al.: prompts x vocabulary /
       (top_logprobs - 1) calls), bisected (openlogprobs: 25 to 32 calls a token), grids of temperature and n. Both the
       number of variants and the variants per prompt must be great.
     * The same prompts again and again for one token with its log probabilities.
     * Very many biased tokens, on however many prompts.
+    * One prefix with ever another last word, for one token with its log probabilities. Classifiers of short texts come
+      near, with texts of different lengths, so that this takes many calls.
 
     An honest classifier has one fixed bias and new texts; guided decoding changes its bias, and the prompt with it; a tuner
     of parameters tries a few on many questions.
 
-    Misses: a vocabulary divided among many accounts and prompts; probes whose prompts differ in a word each.
+    Misses: a vocabulary divided among many accounts and prompts; probes whose prompts differ in more than a word or two.
 
     Parameters: `min_calls` that ask for logits or leave the habit; `half_*` are exceeded by half of those who do it at all.
 
@@ -46,6 +48,7 @@ class ParameterProbe(Struct, frozen=True):
     half_tries: float = 1.0
     half_repeats: float = 6.0
     half_tokens: float = 400.0
+    half_stuck: float = 30.0
     power: float = 3.5
 
     def score(self, profile: Profile, context: Context) -> Reading:
@@ -62,12 +65,15 @@ class ParameterProbe(Struct, frozen=True):
         repeating = power_tail(repeats, self.half_repeats, 2.7)
         # a fixed set of tokens has no variants, however large it is
         covering = power_tail(min(tokens, 4 * variants), self.half_tokens, 2.0)
+        stuck = window.stuck_calls(now_s)
+        continuing = power_tail(stuck, self.half_stuck, 2.5)
         evidence = {
             "variants": variants,
             "variants_per_prompt": tries,
             "calls_per_probed_prompt": repeats,
             "biased_tokens": tokens,
+            "stuck_calls": stuck,
             "one_token_share": window.one_token / window.seen,
             "logprobs_share": window.logprobs / window.seen,
         }
-        return Scored(1.0 - min(1.0, _TESTS * min(varying, repeating, covering)), evidence)
+        return Scored(1.0 - min(1.0, _TESTS * min(varying, repeating, covering, continuing)), evidence)

@@ -11,6 +11,8 @@ ONE_TOKEN = 2
 """`max_tokens` up to this asks for logits rather than for text."""
 MAX_VOTES = 64
 """The habit of years is given up after so many calls that differ."""
+NEAR_BITS = 8
+"""Simhashes of two texts that differ in a word or two are at most so many bits apart."""
 
 
 class ParameterWindow(Struct, array_like=True, gc=False):
@@ -38,6 +40,12 @@ class ParameterWindow(Struct, array_like=True, gc=False):
     """Logit calls of `day`,"""
     logits_before: int = 0
     """and of the day before."""
+    stuck: int = 0
+    """Logit calls of `day` whose prompt is as long as the one before, and the same but for a word or two,"""
+    stuck_before: int = 0
+    """and of the day before."""
+    last_words: int = -1
+    last_simhash: int = 0
     habit: int = 0
     votes: int = 0
 
@@ -77,23 +85,40 @@ class ParameterWindow(Struct, array_like=True, gc=False):
     def _observe_logits(self, ts: float, call: ApiCall, params: Params) -> None:
         day = int(ts // DAY_S)
         if day > self.day:
-            self.logits_before = self.logits if day == self.day + 1 else 0
-            self.logits = 0
+            is_next = day == self.day + 1
+            self.logits_before, self.stuck_before = (self.logits, self.stuck) if is_next else (0, 0)
+            self.logits = self.stuck = 0
             self.day = day
         self.logits += 1
         self.probed.add(ts, _prompt(call))
         for token in params.logit_bias or ():
             self.tokens.add(ts, hash64(token))
+        sketch = call.sketch
+        if sketch is not None:
+            simhash = int.from_bytes(sketch.simhash, "little")
+            same = sketch.words == self.last_words and (simhash ^ self.last_simhash).bit_count() <= NEAR_BITS
+            self.stuck += same
+            self.last_words, self.last_simhash = sketch.words, simhash
 
     def repeats(self, now_s: float) -> float:
         """Logit calls per distinct prompt, in the day of `now_s` and the one before; 0 without any."""
-        passed = int(now_s // DAY_S) - self.day
-        calls = 0 if passed > 1 else self.logits + (self.logits_before if passed < 1 else 0)
+        calls = _recent(self.logits, self.logits_before, int(now_s // DAY_S) - self.day)
         return calls / max(1.0, self.probed.count(now_s))
+
+    def stuck_calls(self, now_s: float) -> float:
+        """Logit calls that changed a word or two of the same prompt, counting less where others lie between them."""
+        passed = int(now_s // DAY_S) - self.day
+        stuck, calls = _recent(self.stuck, self.stuck_before, passed), _recent(self.logits, self.logits_before, passed)
+        return stuck * (stuck / max(1, calls)) ** 4
 
     def tries(self, now_s: float) -> float:
         """Variants per prompt, habit left out."""
         return self.variants.count(now_s) / max(1.0, self.varied.count(now_s))
+
+
+def _recent(today: int, before: int, passed: int) -> int:
+    """What was counted on the present day and the one before, so many days after `today`."""
+    return 0 if passed > 1 else today + (before if passed < 1 else 0)
 
 
 def _with_bias(variant: int, bias: dict[str, float]) -> int:
