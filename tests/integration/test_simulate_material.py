@@ -40,9 +40,8 @@ def test_a_sweep_follows_the_order_of_the_file(data_dir: Path) -> None:
     assert (len(sweep), sum(len(choices) for _, choices in sweep)) == (57, 14_042)
     first, second = (texts_of_account(data_dir, account) for account in (0, 1))
     for asked, (_, choices) in zip((first, second), sweep, strict=False):
-        listed = [choice.question for choice in choices[: len(asked)]]
-        assert all(question in text for question, text in zip(listed, asked, strict=False))
-        assert len(listed) == 100
+        assert len(choices) >= 100
+        assert all(choice.question in text for choice, text in zip(choices, asked, strict=False))
 
 
 def texts_of_account(directory: Path, index: int) -> list[str]:
