@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check servers bench clean
+.PHONY: help setup demo up test check servers bench purposes clean
 
 help:  ## Print this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -35,6 +35,10 @@ test: check servers  ## Run the checks and all tests; PYTEST_ARGS="-k name" sele
 
 bench: setup  ## Run the benchmarks of tests/benchmarks
 	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=tests $(BIN)/python $$script || exit 1; done
+
+purposes: setup  ## Train the purpose model anew, to the byte
+	@$(BIN)/python -m stream_detector.simulate.purposes > stream_detector/detection/purpose_model.new
+	@mv stream_detector/detection/purpose_model.new stream_detector/detection/purpose_model.toml
 
 clean:  ## Remove everything that make and the tools have made
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info

@@ -29,3 +29,5 @@ class Context(Struct, frozen=True, gc=False):
     """Models (`windows.models.model_hash`) that the population of the partition began to use within two days."""
     texts: TextNorms = field(default_factory=TextNorms)
     """What is usual in the texts of the client's segment."""
+    elicitation: float = 0.5
+    """What the purpose model thinks: probability that the client's traffic is elicitation, 0.5 for "cannot tell"."""

@@ -19,6 +19,7 @@ from stream_detector.detection.partition import Partition
 from stream_detector.detection.policy import DetectorMode, Policy
 from stream_detector.detection.population import NOBODY, Neighbours
 from stream_detector.detection.profile import Profile, Standing
+from stream_detector.detection.purpose_model import elicitation
 from stream_detector.detection.segment import Segment
 from stream_detector.detection.valve import Valve
 from stream_detector.detection.weigh import Evidence, Scales
@@ -210,6 +211,7 @@ def _surroundings(profile: Profile, scope: Scope) -> tuple[Segment, Context]:
         hot_templates=population.hot,
         released=population.released(profile.last_ts),
         texts=segment.texts.or_else(scope.partition.texts),
+        elicitation=elicitation(profile.purposes),
     )
     return segment, context
 

@@ -11,6 +11,7 @@ from stream_detector.detection.windows.models import ModelWindow
 from stream_detector.detection.windows.network import NetworkWindow
 from stream_detector.detection.windows.novelty import NoveltyWindow
 from stream_detector.detection.windows.parameters import ParameterWindow
+from stream_detector.detection.windows.purposes import PurposeWindow
 from stream_detector.detection.windows.rate import RateWindow
 from stream_detector.detection.windows.reaction import ReactionWindow
 from stream_detector.detection.windows.templates import TemplateWindow
@@ -73,6 +74,7 @@ class Profile(Struct, array_like=True):
     models: ModelWindow = field(default_factory=ModelWindow)
     reaction: ReactionWindow = field(default_factory=ReactionWindow)
     texts: TextWindow = field(default_factory=TextWindow)
+    purposes: PurposeWindow = field(default_factory=PurposeWindow)
     habits: HabitWindow = field(default_factory=HabitWindow)
 
     def observe(self, call: ApiCall) -> None:
@@ -99,6 +101,7 @@ class Profile(Struct, array_like=True):
             self.templates.observe(sketch)
             self.novelty.observe(call)
             self.texts.observe(call)
+            self.purposes.observe(call)
 
     def _meet(self, call: ApiCall) -> None:
         self.first_ts = self.evaluated_ts = call.ts

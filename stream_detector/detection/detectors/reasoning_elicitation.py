@@ -1,0 +1,51 @@
+"""reasoning_elicitation: many different prompts that ask for the reasoning itself."""
+
+from typing import ClassVar
+
+from msgspec import Struct
+
+from stream_detector.detection.context import Context
+from stream_detector.detection.cues import Cue
+from stream_detector.detection.detectors.cue_shares import cued
+from stream_detector.detection.profile import Profile
+from stream_detector.domain.signals import Family, Reading, Scored, Warming
+
+
+class ReasoningElicitation(Struct, frozen=True):
+    """Prompts with the cue `REASONING`: how many different ones a day, and what share they are of all.
+
+    The chain of thought is what a student model learns most from (DistillGuard: 67.8 % against 31.4 % on MATH). Honest
+    clients ask for it now and then; to ask for it in hundreds of different prompts a day, or in a tenth of a busy key's
+    prompts, is rare. The purpose model's odds, at most 3 either way, are a factor on the tail: it knows what the honest
+    users of the cue look like, and learns from analysts.
+
+    Misses: models that reason unasked, instructions in images, languages without words in the rules. An application with
+    an audit trail asks for reasoning in every prompt: hence the ceiling, and calibration against its segment.
+
+    Parameters: `min_prompts` before an opinion; `half`, distinct prompts a day that half of the honest users exceed.
+
+    Reference: Muennighoff et al. 2025 (s1); DistillGuard 2026 (arXiv 2603.07835).
+
+    >>> from stream_detector.detection.cues import Cue
+    >>> from stream_detector.detection.examples import example_context, example_profile
+    >>> profile = example_profile(calls=400, gap_s=60.0, cues=Cue.REASONING)
+    >>> reading = ReasoningElicitation().score(profile, example_context(profile))
+    >>> isinstance(reading, Scored) and reading.suspicion > 0.99
+    True
+    """
+
+    name: ClassVar[str] = "reasoning_elicitation"
+    family: ClassVar[Family] = Family.CONTENT
+    ceiling: ClassVar[float] = 2.5
+
+    min_prompts: int = 32
+    half: float = 20.0
+
+    def score(self, profile: Profile, context: Context) -> Reading:
+        """See the class."""
+        window = profile.purposes
+        if window.seen < self.min_prompts:
+            return Warming(float(window.seen), float(self.min_prompts))
+        found = cued(window, Cue.REASONING, context, self.half)
+        evidence = {"cue_share": found.share, "cued_prompts": found.fresh, "elicitation": context.elicitation}
+        return Scored(1.0 - found.tail, evidence)
