@@ -56,9 +56,8 @@ def network_of(ip: str) -> str:
     return str(ipaddress.ip_network((int(address) >> 8 << 8, 24)))
 
 
-@lru_cache(maxsize=1 << 16)
 def block_of(ip: str) -> str:
-    """The /8 (IPv4) or /24 (IPv6) that holds `ip`: a coarse stand-in for its operator, where the AS is not known.
+    """The /8 (IPv4) or /16 (IPv6) that holds `ip`: a coarse stand-in for its operator, where the AS is not known.
 
     A carrier or a cloud has its addresses in a few of these; exits rented all over the world lie in dozens.
 
@@ -66,9 +65,7 @@ def block_of(ip: str) -> str:
         ValueError: `ip` is not an address.
 
     >>> block_of("192.0.2.1"), block_of("2001:db8:1:2::3")
-    ('192', '20010d')
+    ('192', '2001')
     """
     network = network_of(ip)
-    if ":" not in network:
-        return network.partition(".")[0]
-    return f"{int(ipaddress.IPv6Network(network).network_address) >> 104:06x}"
+    return network.partition(":" if ":" in network else ".")[0]

@@ -20,8 +20,8 @@ def observed(*calls: dict[str, object]) -> NetworkWindow:
     [
         ("192.0.2.1", "192.0.2.0/24", "192"),
         ("::ffff:192.0.2.1", "192.0.2.0/24", "192"),
-        ("2001:db8:1:2::3", "2001:db8:1::/48", "20010d"),
-        ("::1", "::/48", "000000"),
+        ("2001:db8:1:2::3", "2001:db8:1::/48", "2001"),
+        ("::1", "::/48", ""),
     ],
 )
 def test_networks_and_blocks_of_addresses(ip: str, network: str, block: str) -> None:

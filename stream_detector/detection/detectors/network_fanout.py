@@ -49,7 +49,7 @@ class NetworkFanout(Struct, frozen=True):
     half: float = 4.0
     power: float = 2.0
     operators: float = 300.0
-    blocks: float = 100.0
+    blocks: float = 60.0
     unknown_software: float = 2.0
     blind_ceiling: float = 1.9
 
