@@ -11,7 +11,7 @@ import pytest
 from stream_detector.detection import state
 from stream_detector.detection.detectors.base import Detector
 from stream_detector.detection.detectors.catalogue import build_all, names
-from stream_detector.detection.examples import START_S, example_call, example_context, example_profile
+from stream_detector.detection.examples import START_S, example_call, example_context, example_limited, example_profile
 from stream_detector.detection.profile import Profile
 from stream_detector.domain.addresses import AddressKind
 from stream_detector.domain.calls import ApiCall
@@ -25,6 +25,7 @@ SHAPES: dict[str, Shape] = {
     "one template": lambda: example_profile(calls=3000, gap_s=2.0, same_head=True),
     "rotating networks": lambda: example_profile(calls=500, gap_s=60.0, new_network=True),
     "logit prober": lambda: example_profile(calls=500, gap_s=1.0, new_bias=True),
+    "limited after weeks": example_limited,
 }
 
 detectors = pytest.mark.parametrize("detector", build_all(), ids=lambda detector: detector.name)
@@ -106,6 +107,9 @@ def test_late_and_disordered_calls_are_no_evidence(detector: Detector, shape: Sh
             {"calls": 500, "gap_s": 1.0, "new_bias": True},
         ),
         ("template_reuse", {"calls": 200, "gap_s": 1.0}, {"calls": 200, "gap_s": 1.0, "same_head": True}),
+        ("machine_timing", {"calls": 200, "gap_s": 13.7}, {"calls": 2000, "gap_s": 13.7}),
+        ("duty_cycle", {"calls": 60, "gap_s": 14_400.0}, {"calls": 2000, "gap_s": 300.0}),
+        ("extraction_budget", {"calls": 100, "gap_s": 1.0}, {"calls": 2000, "gap_s": 1.0}),
     ],
 )
 def test_more_evidence_is_more_suspicion(name: str, less: dict[str, float], more: dict[str, float]) -> None:

@@ -10,11 +10,12 @@ from stream_detector.detection import outlier
 from stream_detector.detection.context import Context
 from stream_detector.detection.detectors.base import Detector
 from stream_detector.detection.detectors.catalogue import build_all, names
-from stream_detector.detection.examples import START_S, example_context, example_profile
+from stream_detector.detection.examples import START_S, example_context, example_limited, example_profile
 from stream_detector.detection.fuse import CERTAIN, FREE, STRONG
 from stream_detector.detection.norms import Norms
 from stream_detector.detection.policy import Policy
 from stream_detector.detection.profile import EVALUATE_CALLS, EVALUATE_MIN_CALLS, Profile
+from stream_detector.detection.windows.models import model_hash
 from stream_detector.domain.signals import Family, Scored
 
 _PAGE = page("detectors")
@@ -73,12 +74,14 @@ def _settled() -> list[tuple[Profile, Context]]:
     shapes = [
         example_profile(calls=3000, gap_s=20.0, new_bias=True, new_network=True),
         example_profile(calls=3000, gap_s=20.0, same_head=True),
+        example_limited(),
+        example_profile(calls=100, gap_s=20.0, cues=1, probing=True),
     ]
     for number in range(100):
         norms.learn(example_context(example_profile(calls=20 + number, gap_s=30.0)).features)
     for profile in shapes:
         profile.created_ts = START_S
-    contexts = [example_context(profile, members=10, young=8) for profile in shapes]
+    contexts = [example_context(profile, members=10, young=8, released=(model_hash("new"),)) for profile in shapes]
     return [
         (profile, msgspec.structs.replace(context, norms=norms))
         for profile, context in zip(shapes, contexts, strict=True)
