@@ -58,7 +58,8 @@ def honest_clients(
     rng.shuffle(wanted)
     ranks = _ranks(rng, wanted, is_by_class=bool(kinds))
     for index, kind in enumerate(wanted):
-        volume = _volume(ranks[index]) if kind.is_program else 1.0
+        rank = min(max(ranks[index], 1e-6), 1 - 1e-6)
+        volume = _volume(rank) if kind.is_program else 1.0
         rng = Random(f"{seed}/honest/{index}")
         seat = Seat(
             rng=rng,
@@ -67,6 +68,7 @@ def honest_clients(
             sources=sources,
             calls_per_day=min(kind.most, max(kind.least, kind.usual * volume)) * scale,
             scale=scale,
+            rank=rank if kinds and kind.is_program else None,  # the usual population keeps its seeds
             released_s=span.start_s + RELEASED_S,
         )
         yield _client(f"{seed}/honest/{index}", kind, seat)
@@ -109,7 +111,7 @@ def identity(rng: Random, name: str, tier: str, place: Country, created_ts: floa
 
 def _volume(rank: float) -> float:
     """Calls of the client at this rank, 0 to 1, as a multiple of the median."""
-    return math.exp(VOLUME_SPREAD * NormalDist().inv_cdf(min(max(rank, 1e-6), 1 - 1e-6)))
+    return math.exp(VOLUME_SPREAD * NormalDist().inv_cdf(rank))
 
 
 def _ranks(rng: Random, kinds: list[Kind], *, is_by_class: bool) -> list[float]:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stream_detector.domain.calls import ApiCall
+from stream_detector.simulate.benign import BY_NAME
 from stream_detector.simulate.campaigns import Campaign, Family
 from stream_detector.simulate.outcome import refused
 from stream_detector.simulate.scenario import ContentOf, Scenario, labels, prompt_text, sketches, traffic
@@ -38,6 +39,10 @@ SCENARIOS = st.builds(
         lambda found: tuple(msgspec.structs.replace(one, id=f"c{index}") for index, one in enumerate(found))
     ),
     scale=st.floats(0.05, 5.0),
+    kinds=st.one_of(
+        st.just(()),
+        st.lists(st.tuples(st.sampled_from(sorted(BY_NAME)), st.floats(0.1, 10.0)), min_size=1, max_size=6).map(tuple),
+    ),
 )
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -38,7 +38,7 @@ def new_startup(seat: Seat) -> tuple[Stream, ...]:
     rng = seat.rng
     requests = rng.choice((prompts.app, products.talks, products.watching))(rng, prompts.style(rng))
     stream = program(seat, requests, day_swing=rng.uniform(0.3, 0.9), machines=rng.randint(1, 3))
-    share = doubling(seat.span.start_s, rng.uniform(0.5, 3) * DAY_S, rng.uniform(0.05, 0.3))
+    share = doubling(seat.span.start_s, rng.uniform(0.7, 2.5) * DAY_S, rng.uniform(0.02, 0.2))
     grown = msgspec.structs.replace(stream, times=thinned(rng, stream.times, share))
     return (grown, *(person(seat, rng.uniform(0.5, 2)) for _ in range(rng.randint(1, 2))))
 

@@ -3,6 +3,7 @@
 import math
 from bisect import bisect
 from collections.abc import Iterator
+from statistics import NormalDist
 
 import msgspec
 
@@ -15,6 +16,8 @@ from stream_detector.simulate.outcome import Request
 
 CV_MEDIAN, CV_SPREAD = 2.43, 1.05
 """Of the coefficient of variation of the gaps within 10 minutes, over clients (ServeGen)."""
+VOLUME_AND_ACTIVITY = 0.82
+"""Correlation between the logarithms of a client's volume and of its share of windows with calls (ServeGen)."""
 CONSTANT_CLIENTS = 0.22
 """Share of clients in which one prompt length makes a fifth of the calls (ServeGen)."""
 _RANKS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -29,7 +32,7 @@ def load_of(seat: Seat, *, day_swing: float, weekend: float = 0.8) -> Bursts:
         calls_per_day=seat.calls_per_day,
         gap_cv=min(20.0, max(0.5, CV_MEDIAN * math.exp(rng.gauss(0.0, CV_SPREAD)))),
         gaps=Gaps.GAMMA if rng.random() < 0.79 else Gaps.WEIBULL,  # noqa: PLR2004  ServeGen
-        active_share=_active_share(rng.random()),
+        active_share=_active_share(_activity(rng.random(), seat.rank)),
         spell_s=4800.0 * math.exp(rng.gauss(0.0, 1.0)),
         day_spread=rng.uniform(0.2, 1.4),
         day_swing=day_swing,
@@ -70,6 +73,15 @@ def within(seat: Seat, start_s: float, end_s: float) -> Seat:
     """The same seat for a part of the span."""
     start_s = min(max(start_s, seat.span.start_s), seat.span.end_s)
     return msgspec.structs.replace(seat, span=Span(start_s, max(start_s, min(end_s, seat.span.end_s))))
+
+
+def _activity(draw: float, rank: float | None) -> float:
+    """Rank of the share of windows with calls, 0 to 1: a Gaussian copula with the rank of the volume."""
+    if rank is None:
+        return draw
+    normal = NormalDist()
+    volume, noise = normal.inv_cdf(rank), normal.inv_cdf(max(draw, 1e-9))
+    return min(normal.cdf(VOLUME_AND_ACTIVITY * volume + math.sqrt(1 - VOLUME_AND_ACTIVITY**2) * noise), 1 - 1e-9)
 
 
 def _active_share(rank: float) -> float:

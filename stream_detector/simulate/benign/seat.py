@@ -33,6 +33,8 @@ class Seat(Struct, frozen=True, kw_only=True):
     calls_per_day: float
     """Long-run mean that a program should reach; people have their own habits, times `scale`."""
     scale: float
+    rank: float | None = None
+    """Of its volume among the programs of its class, 0 to 1: large ones work most of the time. None: it does not matter."""
     released_s: float = 0.0
     """When the provider publishes `prompts.RELEASED`; the same for all clients."""
 
