@@ -54,6 +54,9 @@ def _honest(script: Script, seed: int, span: Span) -> list[Client]:
     """The clients asked for; a single class is picked out of a population that is large enough."""
     wanted = script.honest
     share = next((kind.share for kind in KINDS if kind.name == wanted.only), 1.0)
+    if wanted.only is not None and share == 0:  # a class on request
+        kinds = ((wanted.only, 1.0),)
+        return list(honest_clients(seed, wanted.clients, span, wanted.scale, Sources(), kinds=kinds))
     population = honest_clients(seed, round(wanted.clients / share), span, wanted.scale, Sources())
     return [client for client in population if wanted.only in {None, client.label.kind}]
 
