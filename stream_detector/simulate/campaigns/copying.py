@@ -10,8 +10,7 @@ from stream_detector.simulate.arrivals import DAY_S, HOUR_S
 from stream_detector.simulate.campaigns import templates
 from stream_detector.simulate.campaigns.campaign import Campaign, Language, Network, Template
 from stream_detector.simulate.campaigns.members import Member, Part, Phase
-from stream_detector.simulate.campaigns.wording import grammar_of, questions, tongue
-from stream_detector.simulate.campaigns.wording import templates as wordings
+from stream_detector.simulate.campaigns.wording import grammar_of, questions, tongue, wordings
 from stream_detector.simulate.grammar import english, header
 from stream_detector.simulate.network import LIBRARIES
 from stream_detector.simulate.outcome import Failures, Request

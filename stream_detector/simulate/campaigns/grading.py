@@ -12,8 +12,7 @@ from stream_detector.simulate.campaigns import templates
 from stream_detector.simulate.campaigns.campaign import Campaign, Language
 from stream_detector.simulate.campaigns.material import Choice
 from stream_detector.simulate.campaigns.members import Member, Part, Phase
-from stream_detector.simulate.campaigns.wording import Layout, grammar_of, questions, tongue
-from stream_detector.simulate.campaigns.wording import templates as wordings
+from stream_detector.simulate.campaigns.wording import Layout, grammar_of, questions, tongue, wordings
 from stream_detector.simulate.network import LIBRARIES
 from stream_detector.simulate.outcome import Failures, Request
 
@@ -74,8 +73,9 @@ def capability_sweep(campaign: Campaign, member: Member) -> Part:
     frames = wordings(in_english, member, templates.choices, bare=_BARE_CHOICES)
 
     def requests() -> Iterator[Request]:
-        subjects = list(_sweep(member))
-        for subject, choices in cycle(subjects[member.index % len(subjects) :: campaign.accounts]):
+        size = len(member.material.sweep) or _SUBJECTS
+        for number in cycle(range(member.index % size, size, campaign.accounts)):
+            subject, choices = member.material.sweep[number] if member.material.sweep else _paper(member, number)
             for own in styles:
                 for choice in choices:
                     yield own.ask(member.rng, _filled(next(frames), subject, choice))
@@ -88,24 +88,15 @@ def capability_sweep(campaign: Campaign, member: Member) -> Part:
     )
 
 
-def _sweep(member: Member) -> Iterator[tuple[str, tuple[Choice, ...]]]:
-    """The subjects and their questions."""
-    if member.material.sweep:
-        yield from member.material.sweep
-        return
-    grammar = grammar_of(Language.ENGLISH)
-    common = member.shared("subjects")
-    exams = common.sample(grammar.groups["exam"], len(grammar.groups["exam"]))
-    for number in range(_SUBJECTS):
-        subject = grammar.line(member.shared(f"name {number}"), "subject")
-        yield subject, tuple(_paper(member.shared(f"paper {number}"), exams[number % len(exams)]))
-
-
-def _paper(rng: Random, exam: str) -> Iterator[Choice]:
-    grammar = grammar_of(Language.ENGLISH)
+def _paper(member: Member, number: int) -> tuple[str, tuple[Choice, ...]]:
+    """A made-up subject and its questions, the same every time."""
+    grammar, rng = grammar_of(Language.ENGLISH), member.shared(f"paper {number}")
+    subject, exam = grammar.line(rng, "subject"), rng.choice(grammar.groups["exam"])
+    choices = []
     for _ in range(rng.randint(*_QUESTIONS_PER_SUBJECT)):
         options = tuple(grammar.line(rng, "sweep_option") for _ in "ABCD")
-        yield Choice(grammar.line(rng, exam), options)
+        choices.append(Choice(grammar.line(rng, exam), options))
+    return subject, tuple(choices)
 
 
 def _filled(frame: str, subject: str, choice: Choice) -> str:

@@ -81,7 +81,7 @@ def tongue(campaign: Campaign, rng: Random) -> Language:
     return rng.choice(LANGUAGES) if campaign.language is Language.MIXED else campaign.language
 
 
-def templates(
+def wordings(
     campaign: Campaign, member: Member, build: Build, purpose: str = "template", bare: str = "[[task]]"
 ) -> Iterator[str]:
     """The template of each call, without end: one for the campaign, another one every time, or `bare`."""
