@@ -136,13 +136,13 @@ def clients(seed: int, habits: Iterable[Habit], count: int = CLIENTS) -> Iterato
             yield Client(habit.name, habit.is_extraction, vector(_window(rng, habit)))
 
 
-def trained(seed: int, habits: Iterable[Habit], rounds: int = ROUNDS) -> PurposeModel:
-    """A model that has learned such clients."""
-    model, known = PurposeModel(), list(clients(seed, habits))
+def trained(seed: int, habits: Iterable[Habit], count: int = CLIENTS) -> PurposeModel:
+    """A model that has learned `count` clients of each kind."""
+    model, known = PurposeModel(), list(clients(seed, habits, count))
     extraction = sum(client.is_extraction for client in known)
     weights = {True: len(known) / 2 / max(1, extraction), False: len(known) / 2 / max(1, len(known) - extraction)}
     rng = Random(seed)
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         for client in sorted(known, key=lambda _: rng.random()):
             model.learn(client.features, client.is_extraction, weights[client.is_extraction])
     return model

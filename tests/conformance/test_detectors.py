@@ -26,6 +26,7 @@ SHAPES: dict[str, Shape] = {
     "rotating networks": lambda: example_profile(calls=500, gap_s=60.0, new_network=True),
     "logit prober": lambda: example_profile(calls=500, gap_s=1.0, new_bias=True),
     "limited after weeks": example_limited,
+    "every cue, half in vain": lambda: example_profile(calls=500, gap_s=60.0, cues=127, probing=True),
 }
 
 detectors = pytest.mark.parametrize("detector", build_all(), ids=lambda detector: detector.name)
@@ -109,6 +110,15 @@ def test_late_and_disordered_calls_are_no_evidence(detector: Detector, shape: Sh
         ("template_reuse", {"calls": 200, "gap_s": 1.0}, {"calls": 200, "gap_s": 1.0, "same_head": True}),
         ("machine_timing", {"calls": 200, "gap_s": 13.7}, {"calls": 2000, "gap_s": 13.7}),
         ("duty_cycle", {"calls": 60, "gap_s": 14_400.0}, {"calls": 2000, "gap_s": 300.0}),
+        ("reasoning_elicitation", {"calls": 40, "gap_s": 60.0, "cues": 1}, {"calls": 400, "gap_s": 60.0, "cues": 1}),
+        ("reward_grading", {"calls": 40, "gap_s": 60.0, "cues": 2}, {"calls": 400, "gap_s": 60.0, "cues": 2}),
+        ("data_generation", {"calls": 40, "gap_s": 60.0, "cues": 32}, {"calls": 400, "gap_s": 60.0, "cues": 32}),
+        ("boundary_probe", {"calls": 40, "gap_s": 60.0}, {"calls": 40, "gap_s": 60.0, "probing": True}),
+        (
+            "technique_search",
+            {"calls": 40, "gap_s": 60.0, "cues": 1},
+            {"calls": 40, "gap_s": 60.0, "cues": 1, "probing": True},
+        ),
         ("extraction_budget", {"calls": 100, "gap_s": 1.0}, {"calls": 2000, "gap_s": 1.0}),
     ],
 )
