@@ -216,3 +216,27 @@ def test_schema_writes_the_committed_contracts(run: Run, tmp_path: Path) -> None
     written = {path.name: path.read_bytes() for path in (tmp_path / "new" / "folder").iterdir()}
     assert written == {path.name: path.read_bytes() for path in (ROOT / "docs" / "schema").iterdir()}
     assert len(written) == len(CONTRACTS)
+
+
+def test_replay_looks_addresses_up_where_it_is_told(run: Run, tmp_path: Path) -> None:
+    """Many networks speak against a client until it is known that one operator has them all."""
+    recording, addresses = tmp_path / "calls.jsonl", tmp_path / "addresses"
+    recording.write_bytes(
+        as_lines(example_call(number, gap_s=5.0, new_bias=True, new_network=True) for number in range(300))
+    )
+    addresses.mkdir()
+    (addresses / "asn.csv").write_text("0.0.0.0,223.255.255.255,64496\n")
+    plain = run("replay", recording, "--decisions", "-")
+    by_option = run("replay", recording, "--decisions", "-", "--addresses", addresses)
+    by_setting = run("replay", recording, "--decisions", "-", addresses=str(addresses))
+    assert b"network_fanout" in plain.out
+    assert by_option.lines()
+    assert b"network_fanout" not in by_option.out
+    assert by_setting.out == by_option.out
+
+
+def test_replay_refuses_address_files_that_do_not_fit(run: Run, recording: Path, tmp_path: Path) -> None:
+    outcome = run("replay", recording, "--decisions", "-", "--addresses", tmp_path / "nowhere")
+    assert outcome.code == 2
+    assert "STREAM_DETECTOR_ADDRESSES: " in outcome.err
+    assert run("check-config", addresses=str(tmp_path / "nowhere")).code == 2

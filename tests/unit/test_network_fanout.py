@@ -108,6 +108,18 @@ def test_forged_user_agents_do_not_hide_one_tls_stack() -> None:
     assert max(map(evidence, readings(iter(calls)))) > 2.0
 
 
+def test_a_country_with_a_thousand_carriers_is_not_the_world() -> None:
+    """Addresses of one country's blocks, every carrier small: as in Brazil or Ukraine."""
+    calls = [
+        msgspec.structs.replace(call, ip=f"{177 + number % 5}.{call.ip.partition('.')[2]}")
+        for number, call in enumerate(
+            calls_of(app(300, calls=1.0, systems=400, programs=1)(Random(1)), systems_known=True)
+        )
+        if call.ip is not None
+    ]
+    assert max(map(evidence, readings(iter(calls)))) < FREE
+
+
 def test_several_systems_of_one_provider_are_one_operator() -> None:
     calls = [
         msgspec.structs.replace(call, ip_provider="cloud")

@@ -18,9 +18,10 @@ class NetworkFanout(Struct, frozen=True):
     Rented exits come from everywhere and are left for good, and the software behind them is always the same. Every honest
     client with many networks lacks one of these: a team and its homes are returned to, and it has many programs; a cloud or
     a tunnel has many addresses and one operator; the thousands of users of an app share a few carriers. So the number of
-    operators is multiplied by the square of the share of moves that lead to a new network, by how many operators there are
-    for so many networks, and by the share of calls that do not come from the commonest one; and divided by the number of
-    programs. Without AS data coarse blocks of addresses stand in, which say less: then the evidence ends at `blind_ceiling`.
+    operators is multiplied by how many they are for so many networks, by the square of the share of moves that lead to a new
+    network, and by the share of calls that do not come from the commonest one; and divided by the number of programs. Coarse
+    blocks of addresses are counted in the same way, and the smaller number holds: there are countries with a thousand
+    carriers, but they have few blocks. Without AS data the blocks are all there is: then the evidence ends at `blind_ceiling`.
     Countries and kinds (hosting, VPN) are shown and count for nothing: where somebody is, and that he hides it, is no sign.
 
     Misses: exits in one network or of one provider, a small pool that is used again and again, a campaign that forges
@@ -62,7 +63,11 @@ class NetworkFanout(Struct, frozen=True):
         operators = min(networks, window.operators.count(now_s))
         fresh = min(1.0, networks / max(1, window.moved(now_s)))
         known = window.share(window.named)
-        wandering = operators * fresh**2 * self._spread(operators, networks, known) * (1.0 - window.leading())
+        spread = min(
+            _spread(operators, networks, self.blocks + known * (self.operators - self.blocks)),
+            _spread(window.blocks.count(now_s), networks, self.blocks),
+        )
+        wandering = spread * fresh**2 * (1.0 - window.leading())
         tail = power_tail(wandering / self._software(window, context), self.half, self.power)
         bound = 10.0 ** -(self.blind_ceiling + known * (self.ceiling - self.blind_ceiling))
         evidence = {
@@ -82,13 +87,13 @@ class NetworkFanout(Struct, frozen=True):
         }
         return Scored(1.0 - max(tail, bound), evidence)
 
-    def _spread(self, operators: float, networks: float, known: float) -> float:
-        """Operators for one that as many networks would have, drawn from all that are to be had; 0 to 1."""
-        available = self.blocks + known * (self.operators - self.blocks)
-        expected = available * -math.expm1(-networks / available)
-        return min(1.0, operators / expected) if expected else 0.0
-
     def _software(self, window: NetworkWindow, context: Context) -> float:
         """User agents or TLS fingerprints, whichever are fewer; at least 1."""
         counts = (context.features.user_agents, window.stacks.count(context.now_s))
         return max(1.0, min((count for count in counts if count), default=self.unknown_software))
+
+
+def _spread(distinct: float, networks: float, available: float) -> float:
+    """Distinct ones, made less by how few they are for so many networks, drawn at random from `available` ones."""
+    expected = available * -math.expm1(-networks / available)
+    return distinct * min(1.0, distinct / expected) if expected else 0.0

@@ -26,6 +26,8 @@ class NetworkWindow(Struct, array_like=True):
 
     addresses: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(5, DAY_S))
     networks: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(6, DAY_S))
+    blocks: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(5, DAY_S))
+    """Of addresses, as large as a region has a few dozen of."""
     operators: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(5, DAY_S))
     agents: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(4, DAY_S))
     stacks: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(4, DAY_S))
@@ -117,7 +119,9 @@ class NetworkWindow(Struct, array_like=True):
             self.moves += 1
             self.last_operator = 0
         if not self.last_operator:
-            self.last_operator = _operator(call, ip)
+            block = hash64(block_of(ip))
+            self.blocks.add(ts, block)
+            self.last_operator = _operator(call, block)
             self.operators.add(ts, self.last_operator)
         if call.ip_country is not None:
             self._visit(hash64(call.ip_country), ts)
@@ -169,11 +173,11 @@ class NetworkWindow(Struct, array_like=True):
         return self.moves + self.moves_before if passed <= 0 else self.moves if passed == 1 else 0
 
 
-def _operator(call: ApiCall, ip: str) -> int:
+def _operator(call: ApiCall, block: int) -> int:
     """32-bit hash: enough for the few that a client has, and short where four of them are stored."""
     if call.ip_provider is not None:
         return hash64(call.ip_provider) & _MASK32
-    return (hash64(block_of(ip)) if call.ip_asn is None else _system(call.ip_asn)) & _MASK32
+    return (block if call.ip_asn is None else _system(call.ip_asn)) & _MASK32
 
 
 @lru_cache(maxsize=1 << 16)
