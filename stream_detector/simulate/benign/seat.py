@@ -56,5 +56,5 @@ class Kind(Struct, frozen=True):
     """Median calls a day of a program at scale 1: 1/200 of ServeGen's smaller family, so that a laptop can follow."""
     least: float = 0.0
     """No client of the class is smaller, in calls a day at scale 1."""
-    most: float = 1_000_000.0
+    most: float = 40_000.0
     """No client of the class is larger, in calls a day at scale 1: keeps the simulation affordable."""
