@@ -15,6 +15,7 @@ from stream_detector.detection.fuse import CERTAIN, FREE, STRONG
 from stream_detector.detection.norms import Norms
 from stream_detector.detection.policy import Policy
 from stream_detector.detection.profile import EVALUATE_CALLS, EVALUATE_MIN_CALLS, Profile
+from stream_detector.detection.text_norms import TextNorms
 from stream_detector.detection.windows.models import model_hash
 from stream_detector.domain.signals import Family, Scored
 
@@ -70,7 +71,7 @@ def test_parameters_of_the_outlier_model_are_those_of_the_code() -> None:
 
 def _settled() -> list[tuple[Profile, Context]]:
     """Clients of several shapes in a partition that has learned norms."""
-    norms = Norms()
+    norms, texts = Norms(), TextNorms()
     shapes = [
         example_profile(calls=3000, gap_s=20.0, new_bias=True, new_network=True),
         example_profile(calls=3000, gap_s=20.0, same_head=True),
@@ -78,12 +79,14 @@ def _settled() -> list[tuple[Profile, Context]]:
         example_profile(calls=100, gap_s=20.0, cues=1, probing=True),
     ]
     for number in range(100):
-        norms.learn(example_context(example_profile(calls=20 + number, gap_s=30.0)).features)
+        learned = example_profile(calls=20 + number, gap_s=30.0)
+        norms.learn(example_context(learned).features)
+        texts.learn(learned.texts)
     for profile in shapes:
         profile.created_ts = START_S
     contexts = [example_context(profile, members=10, young=8, released=(model_hash("new"),)) for profile in shapes]
     return [
-        (profile, msgspec.structs.replace(context, norms=norms))
+        (profile, msgspec.structs.replace(context, norms=norms, texts=texts))
         for profile, context in zip(shapes, contexts, strict=True)
     ]
 
