@@ -48,7 +48,7 @@ class MachineTiming(Struct, frozen=True):
     min_gaps: int = 30
     min_hours: int = 4
     min_hour_calls: float = 30.0
-    whole_h: float = 12.0
+    whole_h: float = 3.0
     min_retries: int = 10
     fixed_spread: float = 0.1
 
