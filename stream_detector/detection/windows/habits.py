@@ -104,8 +104,9 @@ class HabitWindow(Struct, array_like=True, gc=False):
         return self.odd + self.odd_before
 
     def odd_share(self) -> float:
-        """Their share."""
-        return self.odd_calls() / max(1, self.looked + self.looked_before)
+        """Their share of the calls on days that have any: below 1 where the old calls go on beside them."""
+        looked = (self.looked if self.odd else 0) + (self.looked_before if self.odd_before else 0)
+        return self.odd_calls() / max(1, looked)
 
     def together(self) -> float:
         """Strange aspects of an odd call, on average; 0 without one."""
