@@ -40,7 +40,7 @@ class TechniqueSearch(Struct, frozen=True):
     ceiling: ClassVar[float] = 2.5
 
     min_attempts: int = 8
-    half: float = 6.0
+    half: float = 4.0
     power: float = 1.2
 
     def score(self, profile: Profile, context: Context) -> Reading:
