@@ -61,7 +61,8 @@ class TextNorms(Struct, array_like=True):
     def distance_of(self, window: TextWindow) -> float:
         """Mean over the dimensions of the squared distance from honest windows, in their variances: about 1 for those."""
         away = window.mean() - np.frombuffer(self.mean, _FLOAT)
-        return float(np.mean(away * away / (np.frombuffer(self.variance, _FLOAT) + _FLOOR))) + 1e-6
+        scaled = away / np.sqrt(np.frombuffer(self.variance, _FLOAT) + _FLOOR)
+        return float(scaled.dot(scaled)) / DIMENSIONS + 1e-6
 
 
 def spread_of(window: TextWindow) -> float:

@@ -24,6 +24,7 @@ SHAPES: dict[str, Shape] = {
     "bare questions": lambda: example_profile(calls=3000, gap_s=2.0),
     "one template": lambda: example_profile(calls=3000, gap_s=2.0, same_head=True),
     "rotating networks": lambda: example_profile(calls=500, gap_s=60.0, new_network=True),
+    "established": lambda: example_profile(calls=200, gap_s=7200.0),
     "logit prober": lambda: example_profile(calls=500, gap_s=1.0, new_bias=True),
     "limited after weeks": example_limited,
     "every cue, half in vain": lambda: example_profile(calls=500, gap_s=60.0, cues=127, probing=True),

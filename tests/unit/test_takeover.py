@@ -46,7 +46,7 @@ def suspicion(reading: Reading) -> float:
 
 
 def test_a_key_in_other_hands_is_suspected() -> None:
-    assert suspicion(after(THIEF)) > 0.99
+    assert suspicion(after(THIEF, beside=True)) > 0.99
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ class Coverage(Struct, frozen=True):
         window = profile.novelty
         if window.seen < self.min_prompts:
             return Warming(float(window.seen), float(self.min_prompts))
-        features, bare = context.features, window.bare(context.now_s)
+        features, bare = context.features, window.bare(context.now_s, context.features.distinct_heads)
         month = window.stock + bare
         evidence = {
             "prompts": float(features.recent_prompts),

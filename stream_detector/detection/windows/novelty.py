@@ -12,6 +12,7 @@ SHINGLES = 2
 """Of each prompt: a sample is enough for a growth law."""
 MEMORY_DAYS = 30.0
 """Time constant of the stock of fresh bare prompts."""
+HANDFUL = 5.0
 ALONE_TOKENS = 32
 """A prompt stands alone if its call has at most so many more input tokens than the prompt has characters."""
 
@@ -92,10 +93,15 @@ class NoveltyWindow(Struct, array_like=True):
         """Share of the recent prompts that bring new words: 1 for what was never asked, near 0 for a repeated test."""
         return min(1.0, (self.shingles.count() - self.known_before) / max(1, self.recent()))
 
-    def bare(self, now_s: float) -> float:
-        """Fresh bare prompts of the current and the previous day."""
-        heads, openings = self.heads.count(now_s), self.openings.count(now_s)
-        return self.fresh() * bareness(self.recent(), self.alone + self.alone_before, heads, openings)
+    def bare(self, now_s: float, heads: float) -> float:
+        """Fresh bare prompts of the current and the previous day; `heads`: distinct ones, which the caller has counted.
+
+        0 without a closer look where repeated heads leave fewer than a handful, as with every application.
+        """
+        recent, alone = self.recent(), self.alone + self.alone_before
+        if bareness(recent, alone, heads, heads) < HANDFUL:
+            return 0.0
+        return self.fresh() * bareness(recent, alone, heads, self.openings.count(now_s))
 
     def growth(self) -> float:
         """Heaps exponent of the shingles, d log U / d log N: 1 when every prompt is new, near 0 for one template."""

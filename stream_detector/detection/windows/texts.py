@@ -128,9 +128,11 @@ class TextWindow(Struct, array_like=True, gc=False):
 
     def mean(self) -> Mean:
         """Mean vector of the last prompts, and the means of their `SHAPES`; zeros before the first."""
-        count = max(1, self.seen)
-        shapes = [shape / count for shape in self.shapes]
-        return np.concatenate((np.frombuffer(self.sums, _SUMS) / count, shapes), dtype=np.float32)
+        mean = np.empty(VECTOR_DIMENSIONS + SHAPES, np.float32)
+        mean[:VECTOR_DIMENSIONS] = np.frombuffer(self.sums, _SUMS)
+        mean[VECTOR_DIMENSIONS:] = self.shapes
+        mean *= np.float32(1.0 / max(1, self.seen))
+        return mean
 
     def coherence(self) -> float:
         """Mean cosine of two different prompts of the window: near 0 for unrelated texts, near 1 for one template."""
