@@ -1,6 +1,7 @@
 """Where from, and with what: networks, their operators, software, and how all of them change between calls."""
 
 from functools import lru_cache
+from typing import NamedTuple
 
 from msgspec import Struct, field
 
@@ -111,7 +112,7 @@ class NetworkWindow(Struct, array_like=True):
 
     def _move(self, call: ApiCall, ip: str, ts: float) -> None:
         """The call comes from another address than the one before, or is the first of the day."""
-        network = hash64(network_of(ip))
+        network, block = _place(ip)
         self.networks.add(ts, network)
         if network != self.last_network:
             self.last_network = network
@@ -119,7 +120,6 @@ class NetworkWindow(Struct, array_like=True):
             self.moves += 1
             self.last_operator = 0
         if not self.last_operator:
-            block = hash64(block_of(ip))
             self.blocks.add(ts, block)
             self.last_operator = _operator(call, block)
             self.operators.add(ts, self.last_operator)
@@ -171,6 +171,18 @@ class NetworkWindow(Struct, array_like=True):
         """Switches in the time that the distinct counts cover at `now_s`."""
         passed = int(now_s // DAY_S) - self.day
         return self.moves + self.moves_before if passed <= 0 else self.moves if passed == 1 else 0
+
+
+class _Place(NamedTuple):
+    """Hashes of what holds an address."""
+
+    network: int
+    block: int
+
+
+@lru_cache(maxsize=1 << 16)
+def _place(ip: str) -> _Place:
+    return _Place(hash64(network_of(ip)), hash64(block_of(ip)))
 
 
 def _operator(call: ApiCall, block: int) -> int:
