@@ -25,7 +25,7 @@ _POOLED = 4
 """Accounts of a template pool at least: alone it is no pool."""
 _NEVER_HOT = frozenset({Family.TEMPLATE_POOL, Family.BOUNDARY_PROBING, Family.TECHNIQUE_SEARCH, Family.TAKEOVER})
 """Families whose source knows no account with 10,000 calls a day."""
-_CELLS_PER_BATCH = 14
+_CELLS_PER_BATCH = 18
 _WARM_UP_DAYS, _SLOW_WARM_UP_DAYS = 3.0, 14.0
 
 
@@ -58,15 +58,13 @@ class Batch(Struct, frozen=True, kw_only=True):
     name: str
     population: Population
     cells: tuple[Cell, ...]
-    judges_people: bool
-    """Rivals, who judge every client alone, meet the honest ones in one batch of each population only."""
 
 
 class Extent(Struct, frozen=True, kw_only=True):
     """How much of the matrix to run."""
 
     clients: int = 200
-    scale: float = 0.15
+    scale: float = 0.1
     days: float = 14.0
     slow_clients: int = 50
     slow_scale: float = 0.05
@@ -184,9 +182,4 @@ def _packed(rng: Random, population: Population, cells: Sequence[Cell]) -> Itera
     order = sorted(rng.sample(dealt, len(dealt)), key=lambda name: -by_id[name].campaign.accounts)
     for number in range(count):
         mine = tuple(by_id[name] for name in order[number::count])
-        yield Batch(
-            name=f"{population.name}, {number + 1} of {count}",
-            population=population,
-            cells=mine,
-            judges_people=number == 0,
-        )
+        yield Batch(name=f"{population.name}, {number + 1} of {count}", population=population, cells=mine)

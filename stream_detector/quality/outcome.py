@@ -37,9 +37,17 @@ class BatchOutcome(Struct, frozen=True, kw_only=True):
     """Honest clients."""
     trials: dict[str, Trial]
     """"as it is", "without DETECTOR" and "threshold RISK": all from kept evaluations."""
-    rivals: dict[str, Trial]
     calls: int
     evaluations: int
     engine_s: float
-    """Wall time of the engine and of reading its input."""
-    rivals_s: float
+    """Wall time of the engine, of simulating the campaigns and of reading the rest."""
+
+
+class ContestOutcome(Struct, frozen=True, kw_only=True):
+    """What rivals made of all campaigns beside one population."""
+
+    seed: int
+    rivals: dict[str, Trial]
+    calls: int
+    seconds: float
+    """Wall time."""

@@ -1,8 +1,8 @@
-"""One batch: its calls go once through the engine and once through the rivals, and what they did is judged."""
+"""One batch: its calls go once through the engine, and what it did is judged."""
 
 import heapq
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from pathlib import Path
 
@@ -15,17 +15,15 @@ from stream_detector.detection.policy import Policy
 from stream_detector.detection.population import Neighbours
 from stream_detector.detection.profile import Profile
 from stream_detector.domain.calls import ApiCall
-from stream_detector.domain.decisions import Action, Decision, Source
+from stream_detector.domain.decisions import Decision, Source
 from stream_detector.quality.evaluations import Evaluations
 from stream_detector.quality.inputs import Inputs, completed, sources_of
-from stream_detector.quality.labels import Label
 from stream_detector.quality.matrix import Batch
-from stream_detector.quality.outcome import BatchOutcome, CellOutcome, Trial
-from stream_detector.quality.rivals.catalogue import RIVALS
+from stream_detector.quality.outcome import BatchOutcome, CellOutcome
 from stream_detector.quality.scoring import judge
-from stream_detector.quality.spool import read_population
-from stream_detector.quality.standing import InForce, in_force
-from stream_detector.quality.traffic import DAY_S, Sent, Traffic
+from stream_detector.quality.spool import read_calls, written
+from stream_detector.quality.standing import in_force
+from stream_detector.quality.traffic import Sent, Traffic
 from stream_detector.quality.trials import Scene, trials_of
 from stream_detector.quality.truth import scenario_of, truth_of
 from stream_detector.simulate.scenario import traffic
@@ -38,8 +36,9 @@ class Run(Struct, frozen=True, kw_only=True):
     inputs: Inputs
     population: Path
     """Its calls, as `spool` wrote them."""
+    campaigns: Path | None = None
+    """Where to write the calls of the campaigns, for the rivals; None for nowhere."""
     with_trials: bool = True
-    with_rivals: bool = True
 
 
 class _Watched(Struct, frozen=True):
@@ -60,8 +59,6 @@ def run_batch(batch: Batch, run: Run) -> BatchOutcome:
     days = int(sum(person.days or 0 for person in judged.people.values()))
     scene = Scene(truth, watched.traffic, days)
     trials = trials_of(scene, watched.evaluations.of, run.policy) if run.with_trials else {}
-    rivals_s = time.perf_counter()
-    rivals = _meet_rivals(batch, run, truth, watched.traffic) if run.with_rivals else {}
     cells = {cell.campaign.id: cell for cell in batch.cells}
     return BatchOutcome(
         seed=batch.population.scenario.seed,
@@ -69,21 +66,18 @@ def run_batch(batch: Batch, run: Run) -> BatchOutcome:
         cells=tuple(CellOutcome(cells[each.id], each) for each in judged.campaigns),
         people=judged.people,
         trials=trials,
-        rivals=rivals,
         calls=sum(len(sent.times) for sent in watched.traffic.values()),
         evaluations=watched.evaluations.count,
         engine_s=engine_s,
-        rivals_s=time.perf_counter() - rivals_s,
     )
 
 
 def _calls(batch: Batch, run: Run) -> Iterator[ApiCall]:
     """Of honest clients and campaigns, in time order."""
-    return heapq.merge(read_population(run.population), _campaign_calls(batch, run), key=attrgetter("ts"))
-
-
-def _campaign_calls(batch: Batch, run: Run) -> Iterator[ApiCall]:
-    return completed(traffic(scenario_of(batch), sources=sources_of(run.inputs)), run.inputs)
+    campaigns = completed(traffic(scenario_of(batch), sources=sources_of(run.inputs)), run.inputs)
+    if run.campaigns is not None:
+        campaigns = written(campaigns, run.campaigns)
+    return heapq.merge(read_calls(run.population), campaigns, key=attrgetter("ts"))
 
 
 def _observe(calls: Iterable[ApiCall], policy: Policy) -> _Watched:
@@ -103,41 +97,3 @@ def _observe(calls: Iterable[ApiCall], policy: Policy) -> _Watched:
         if decision is not None:
             decisions.append(decision)
     return _Watched(decisions, evaluations, seen.by_client())
-
-
-def _meet_rivals(batch: Batch, run: Run, truth: Mapping[str, Label], sent: Mapping[str, Sent]) -> dict[str, Trial]:
-    """Rivals learn from the honest warm-up, and then watch campaigns, and honest clients where the batch says so."""
-    population = batch.population
-    ready_s = population.scenario.start_s + population.warm_up_days * DAY_S
-    rivals = [make() for make in RIVALS]
-    if not rivals:
-        return {}
-    warm_up, later = [], []
-    for call in read_population(run.population):
-        if call.ts < ready_s:
-            warm_up.append(call)
-        elif batch.judges_people:
-            later.append(call)
-        else:
-            break
-    for rival in rivals:
-        rival.calibrate(warm_up)
-    warm_up.clear()
-    alarms: list[dict[tuple[str, int], float]] = [{} for _ in rivals]
-    for call in heapq.merge(later, _campaign_calls(batch, run), key=attrgetter("ts")):
-        for rival, raised in zip(rivals, alarms, strict=True):
-            if rival.observe(call):
-                raised.setdefault((call.client, int(call.ts // DAY_S)), call.ts)
-    days = 0
-    if batch.judges_people:
-        people = [client for client, label in truth.items() if label.campaign is None and client in sent]
-        days = sum(len(sent[client].since(ready_s).days()) for client in people)
-    scene = Scene(truth, sent, days)
-    return {rival.name: scene.judge(_until_midnight(raised)) for rival, raised in zip(rivals, alarms, strict=True)}
-
-
-def _until_midnight(alarms: Mapping[tuple[str, int], float]) -> dict[str, tuple[InForce, ...]]:
-    periods: dict[str, list[InForce]] = {}
-    for (client, day), at_s in sorted(alarms.items()):
-        periods.setdefault(client, []).append(InForce(Action.THROTTLE, at_s, (day + 1) * DAY_S))
-    return {client: tuple(mine) for client, mine in periods.items()}

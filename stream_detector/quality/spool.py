@@ -1,6 +1,6 @@
-"""Honest traffic on disk: simulated once for each seed, and run beside many sets of campaigns."""
+"""Traffic on disk: simulated once, and read by whoever needs it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from stream_detector.domain.calls import ApiCall
@@ -16,15 +16,18 @@ def write_population(scenario: Scenario, inputs: Inputs, path: Path) -> int:
     Returns:
         The number of calls.
     """
-    count = 0
+    return sum(1 for _ in written(completed(traffic(scenario, sources=sources_of(inputs)), inputs), path))
+
+
+def written(calls: Iterable[ApiCall], path: Path) -> Iterator[ApiCall]:
+    """The same calls; each is in the file once the next one is asked for."""
     with path.open("wb") as file:
-        for call in completed(traffic(scenario, sources=sources_of(inputs)), inputs):
+        for call in calls:
             file.write(wire.encode(call) + b"\n")
-            count += 1
-    return count
+            yield call
 
 
-def read_population(path: Path) -> Iterator[ApiCall]:
+def read_calls(path: Path) -> Iterator[ApiCall]:
     """The calls again, in the same order."""
     max_bytes = Settings().max_record_bytes
     with path.open("rb") as file:

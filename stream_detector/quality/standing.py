@@ -44,7 +44,7 @@ def in_turn(periods: Sequence[InForce]) -> tuple[InForce, ...]:
     ends = [*(period.start_s for period in periods[1:]), math.inf]
     cut = [
         InForce(period.action, period.start_s, min(period.end_s, end_s), period.limit)
-        for period, end_s in zip(periods, ends, strict=True)
+        for period, end_s in zip(periods, ends, strict=False)
     ]
     return tuple(period for period in cut if period.end_s > period.start_s)
 
