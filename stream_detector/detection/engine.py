@@ -19,7 +19,7 @@ from stream_detector.detection.partition import Partition
 from stream_detector.detection.policy import DetectorMode, Policy
 from stream_detector.detection.population import NOBODY, Neighbours
 from stream_detector.detection.profile import Profile, Standing
-from stream_detector.detection.purpose_model import elicitation
+from stream_detector.detection.purpose_model import elicitation, vector
 from stream_detector.detection.segment import Segment
 from stream_detector.detection.valve import Valve
 from stream_detector.detection.weigh import Evidence, Scales
@@ -108,6 +108,7 @@ class Engine:
         evidence = self._scales.weigh(signals, segment, profile, partition.experience)
         reasons = feedback.reasons or evidence.every.reasons
         partition.experience.learn(feedback.feedback, reasons)
+        partition.purposes.learn(vector(profile.purposes), feedback.feedback is Judgement.CONFIRM)
         profile.judged = judged(feedback, reasons)
         profile.evaluated_ts = max(profile.last_ts, feedback.ts)
         if feedback.feedback is Judgement.DISMISS:
@@ -211,7 +212,7 @@ def _surroundings(profile: Profile, scope: Scope) -> tuple[Segment, Context]:
         hot_templates=population.hot,
         released=population.released(profile.last_ts),
         texts=segment.texts.or_else(scope.partition.texts),
-        elicitation=elicitation(profile.purposes),
+        elicitation=elicitation(profile.purposes, scope.partition.purposes),
     )
     return segment, context
 

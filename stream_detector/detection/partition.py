@@ -8,6 +8,7 @@ from stream_detector.detection.kinds import Kinds
 from stream_detector.detection.norms import Norms
 from stream_detector.detection.population import Population
 from stream_detector.detection.profile import Profile
+from stream_detector.detection.purpose_model import PurposeModel, shipped_state
 from stream_detector.detection.segment import MAX_SEGMENTS, OTHER, Segment
 from stream_detector.detection.text_norms import TextNorms
 from stream_detector.detection.valve import Valve
@@ -22,6 +23,7 @@ class Partition(Struct, array_like=True):
     population: Population = field(default_factory=Population)
     valve: Valve = field(default_factory=Valve)
     experience: Experience = field(default_factory=Experience)
+    purposes: PurposeModel = field(default_factory=lambda: PurposeModel.from_state(shipped_state()))
     texts: TextNorms = field(default_factory=TextNorms)
     """Of all segments, for those that are new."""
 

@@ -116,12 +116,6 @@ def shipped_state() -> PurposeState:
     return msgspec.toml.decode(files(__package__).joinpath("purpose_model.toml").read_bytes(), type=PurposeState)
 
 
-@cache
-def shipped() -> PurposeModel:
-    """The model of a new installation, for those who only ask it; do not teach it, take your own from `shipped_state`."""
-    return PurposeModel.from_state(shipped_state())
-
-
-def elicitation(window: PurposeWindow) -> float:
-    """What the shipped model thinks of a client; `UNKNOWN` for one that showed neither a cue nor a refusal."""
-    return shipped().score(vector(window)) if window.cued or window.refused else UNKNOWN
+def elicitation(window: PurposeWindow, model: PurposeModel) -> float:
+    """What a model thinks of a client; `UNKNOWN` for one that showed neither a cue nor a refusal."""
+    return model.score(vector(window)) if window.cued or window.refused else UNKNOWN

@@ -151,8 +151,8 @@ def test_features_are_ratios_and_there_are_none_at_first() -> None:
 
 
 def test_a_client_without_cue_or_refusal_has_no_purpose() -> None:
-    assert elicitation(mixed(0.0, 300).purposes) == UNKNOWN
-    assert elicitation(PurposeWindow()) == UNKNOWN
+    assert elicitation(mixed(0.0, 300).purposes, PurposeModel.from_state(shipped_state())) == UNKNOWN
+    assert elicitation(PurposeWindow(), PurposeModel.from_state(shipped_state())) == UNKNOWN
 
 
 def test_analysts_change_the_models_mind() -> None:

@@ -5,10 +5,11 @@ from importlib.resources import files
 
 import pytest
 
-from stream_detector.detection.purpose_model import shipped
+from stream_detector.detection.purpose_model import PurposeModel, shipped_state
 from stream_detector.simulate.purposes import CAMPAIGNS, HONEST, Client, Habit, clients, shipped_bytes, trained
 
 FRESH_SEED = 7
+SHIPPED = PurposeModel.from_state(shipped_state())
 HELD_OUT = list(clients(FRESH_SEED, HONEST, 15))
 
 
@@ -31,8 +32,8 @@ def test_equal_seeds_make_equal_clients() -> None:
 
 
 def test_the_shipped_model_tells_fresh_campaigns_from_fresh_honest_clients() -> None:
-    suspects = [shipped().score(client.features) for client in clients(FRESH_SEED, CAMPAIGNS, 15)]
-    assert area(suspects, [shipped().score(client.features) for client in HELD_OUT]) > 0.8
+    suspects = [SHIPPED.score(client.features) for client in clients(FRESH_SEED, CAMPAIGNS, 15)]
+    assert area(suspects, [SHIPPED.score(client.features) for client in HELD_OUT]) > 0.8
 
 
 @pytest.mark.parametrize("left_out", CAMPAIGNS, ids=lambda habit: habit.name)
