@@ -5,10 +5,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from stream_detector.detection.digest import Digest, DigestState
 from stream_detector.detection.kinds import Kinds
 from stream_detector.detection.outlier import Outlier, OutlierState
 from stream_detector.detection.partition import Partition
 from stream_detector.detection.profile import Profile
+from stream_detector.detection.purpose_model import PurposeModel, PurposeState
 from stream_detector.detection.windows.baseline import Baseline
 from stream_detector.domain.errors import ConfigError
 
@@ -21,7 +23,7 @@ _HEADER = bytes([0x53, 0x44, VERSION])
 
 
 def _to_plain(value: Any) -> Any:  # noqa: ANN401 - msgspec's hook
-    if isinstance(value, (Baseline, Kinds, Outlier)):
+    if isinstance(value, (Baseline, Digest, Kinds, Outlier, PurposeModel)):
         return value.state()
     raise NotImplementedError(type(value))
 
@@ -29,10 +31,14 @@ def _to_plain(value: Any) -> Any:  # noqa: ANN401 - msgspec's hook
 def _from_plain(kind: type, value: Any) -> Any:  # noqa: ANN401 - msgspec's hook
     if kind is Baseline:
         return Baseline.from_state(msgspec.convert(value, tuple[float, float, float, float]))
+    if kind is Digest:
+        return Digest.from_state(msgspec.convert(value, DigestState))
     if kind is Kinds:
         return Kinds.from_state(msgspec.convert(value, list[list[float]]))
     if kind is Outlier:
         return Outlier.from_state(msgspec.convert(value, OutlierState))
+    if kind is PurposeModel:
+        return PurposeModel.from_state(msgspec.convert(value, PurposeState))
     raise NotImplementedError(kind)
 
 
