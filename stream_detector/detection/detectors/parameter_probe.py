@@ -9,11 +9,9 @@ from stream_detector.detection.detectors.tails import power_tail
 from stream_detector.detection.profile import Profile
 from stream_detector.domain.signals import Family, Reading, Scored, Warming
 
-_TESTS = 4
-
 
 class ParameterProbe(Struct, frozen=True):
-    """Four ways to read the output layer, of one to two days. The smallest tail counts, four times, as four are tried.
+    """Four ways to read the output layer, of one to two days. The smallest tail counts.
 
     * One prompt under ever new parameters: `logit_bias` token by token (Carlini et al.: prompts x vocabulary /
       (top_logprobs - 1) calls), bisected (openlogprobs: 25 to 32 calls a token), grids of temperature and n. Both the
@@ -28,7 +26,8 @@ class ParameterProbe(Struct, frozen=True):
 
     Misses: a vocabulary divided among many accounts and prompts; probes whose prompts differ in more than a word or two.
 
-    Parameters: `min_calls` that ask for logits or leave the habit; `half_*` are exceeded by half of those who do it at all.
+    Parameters: `min_calls` that ask for logits or leave the habit; `half_*` are exceeded by half of the few honest clients
+    who do it at all, so that four tests are no more than four chances for those few.
 
     Reference: Carlini et al. 2024 (arXiv 2403.06634); Finlayson et al. 2024 (arXiv 2403.09539).
 
@@ -44,7 +43,7 @@ class ParameterProbe(Struct, frozen=True):
     ceiling: ClassVar[float] = 5.0
 
     min_calls: int = 8
-    half_variants: float = 10.0
+    half_variants: float = 8.0
     half_tries: float = 1.0
     half_repeats: float = 6.0
     half_tokens: float = 400.0
@@ -76,4 +75,4 @@ class ParameterProbe(Struct, frozen=True):
             "one_token_share": window.one_token / window.seen,
             "logprobs_share": window.logprobs / window.seen,
         }
-        return Scored(1.0 - min(1.0, _TESTS * min(varying, repeating, covering, continuing)), evidence)
+        return Scored(1.0 - min(varying, repeating, covering, continuing), evidence)
