@@ -16,17 +16,18 @@ from itertools import product
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from stream_detector.detection.words import Hashes, WordHasher, pairs_of
 from stream_detector.domain.errors import ConfigError
 
 NEAR_WORDS = 12
 """A rule's concepts begin within so many successive words (pairs of characters where a script has no spaces)."""
-FAR_WORDS = 24
+FAR_WORDS = 2 * NEAR_WORDS
 MAX_CONCEPTS = 64
 _ALTERNATIVES = re.compile(r"\(([^()]*)\)")
 _MAX_EXPANSIONS = 256
-_BUCKET_SHIFT = np.uint64(48)
+_BUCKET_SHIFT = np.array(48, np.uint64)
 _NONE: dict[tuple[int, ...], int] = {}
 _RANGES = {"near": NEAR_WORDS, "far": FAR_WORDS}
 
@@ -116,14 +117,6 @@ def _expand(pattern: str) -> Iterator[str]:
 BUILT_IN = read_rules(files(__package__).joinpath("cues.toml").read_text("utf-8"))
 
 
-class _Needs(msgspec.Struct, frozen=True):
-    """A rule as bits."""
-
-    concepts: int
-    cue: int
-    words: int
-
-
 class CueFinder:
     """Looks concepts up in hashed words, and rules among the concepts found.
 
@@ -141,8 +134,9 @@ class CueFinder:
         for name, phrases in rules.concepts.items():
             for phrase in phrases:
                 self._add(hasher.cut(phrase).words, bits[name], phrase)
-        self._rules = [_Needs(sum(bits[c] for c in rule.concepts), int(rule.cue), rule.words) for rule in rules.rules]
-        self._needed = np.array([needs.concepts for needs in self._rules], np.uint64)
+        self._needed = np.array([sum(bits[name] for name in rule.concepts) for rule in rules.rules], np.uint64)
+        self._cues = np.array([rule.cue for rule in rules.rules], np.int64)
+        self._is_far = np.array([rule.words == FAR_WORDS for rule in rules.rules], np.bool_)
 
     def _add(self, words: Hashes, bit: int, phrase: str) -> None:
         if not len(words):
@@ -169,14 +163,14 @@ class CueFinder:
             everywhere |= bits
         for _, bits in phrases:
             everywhere |= bits
-        possible = ((self._needed & np.uint64(everywhere)) == self._needed).nonzero()[0]
+        possible = ((self._needed & np.array(everywhere, np.uint64)) == self._needed).nonzero()[0]
         if not len(possible):
             return 0
         where = np.zeros(len(words) + FAR_WORDS, np.uint64)
-        where[places] = concepts
+        where[places] = np.array(concepts, np.uint64)
         for place, bits in phrases:
             where[place] |= np.uint64(bits)
-        return self._confirm([self._rules[index] for index in possible.tolist()], where)
+        return self._confirm(possible, where)
 
     def _find_phrases(self, words: Hashes, pairs: Hashes) -> list[tuple[int, int]]:
         """(place, bits of a concept that has a phrase there)."""
@@ -188,22 +182,27 @@ class CueFinder:
                     found.append((place, bits))
         return found
 
-    @staticmethod
-    def _confirm(possible: list[_Needs], where: Hashes) -> int:
-        """Cues of the rules whose concepts begin near each other; a window can always start at a concept."""
-        starts = where[:-FAR_WORDS].nonzero()[0]
-        windows = {words: window.take(starts) for words, window in _windows(where).items()}
-        cues = 0
-        for needs in possible:
-            if not cues & needs.cue:
-                needed = np.uint64(needs.concepts)
-                cues |= needs.cue * int(((windows[needs.words] & needed) == needed).any())
+    def _confirm(self, possible: npt.NDArray[np.intp], where: Hashes) -> int:
+        """Cues of the rules whose concepts begin near each other.
+
+        Args:
+            possible: rules to look at.
+            where: bits of the concepts that begin at each word, and `FAR_WORDS` zeros.
+        """
+        starts = where.nonzero()[0]  # a window can always start at a concept
+        two: Hashes = where[:-1] | where[1:]
+        four: Hashes = two[:-2] | two[2:]
+        near: Hashes = four[:-8] | four[4:-4]
+        near |= four[8:]
+        is_far = self._is_far.take(possible)
+        cues = self._held(possible[~is_far], near.take(starts))
+        if is_far.any():
+            far: Hashes = near.take(starts) | near.take(starts + NEAR_WORDS)
+            cues |= self._held(possible[is_far], far)
         return cues
 
-
-def _windows(where: Hashes) -> dict[int, Hashes]:
-    """Concepts that begin within so many words, from each word on; `where` ends with `FAR_WORDS` zeros."""
-    two: Hashes = where[:-1] | where[1:]
-    four: Hashes = two[:-2] | two[2:]
-    near: Hashes = four[:-8] | four[4:-4] | four[8:]
-    return {NEAR_WORDS: near, FAR_WORDS: np.bitwise_or(near[:-12], near[12:])}
+    def _held(self, rules: npt.NDArray[np.intp], windows: Hashes) -> int:
+        """Cues of the rules that hold in one of the windows."""
+        needed = self._needed.take(rules)
+        holds = ((windows[:, np.newaxis] & needed) == needed).any(axis=0)
+        return int(np.bitwise_or.reduce(self._cues.take(rules)[holds]))

@@ -25,9 +25,9 @@ _HASH_BITS = 53
 _INT8_MAX = 127
 _SHINGLE_WORDS = 3
 _BYTE_MAX = 255
-_HALF = np.uint64(32)
-_VECTOR_SHIFT = np.uint64(64 - (2 * VECTOR_DIMENSIONS - 1).bit_length())
-_THIRD = np.uint64(0xC2B2AE3D27D4EB4F)
+_HALF = np.array(32, np.uint64)
+_VECTOR_SHIFT = np.array(64 - (2 * VECTOR_DIMENSIONS - 1).bit_length(), np.uint64)
+_THIRD = np.array(0xC2B2AE3D27D4EB4F, np.uint64)
 
 
 class Sketcher:

@@ -22,9 +22,9 @@ MAX_CHARS = 65_536
 
 Hashes = npt.NDArray[np.uint64]
 
-_HALF = np.uint64(32)
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)
-_MULTIPLIER = np.uint64(0xBF58476D1CE4E5B9)
+_HALF = np.array(32, np.uint64)  # arrays of no dimension cost half of what scalars cost
+_SPREAD = np.array(0x9E3779B97F4A7C15, np.uint64)
+_MULTIPLIER = np.array(0xBF58476D1CE4E5B9, np.uint64)
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -43,8 +43,9 @@ class _Spans(msgspec.Struct, frozen=True):
     ends: Points
 
 
-_SYMBOL, _UNSPACED, _IGNORED, _UNKNOWN = map(np.uint8, (Kind.SYMBOL, Kind.UNSPACED, Kind.IGNORED, Kind.UNKNOWN))
-_WORD = np.uint8(Kind.WORD)
+_WORD, _SYMBOL, _UNSPACED, _IGNORED, _UNKNOWN = (
+    np.array(kind, np.uint8) for kind in (Kind.WORD, Kind.SYMBOL, Kind.UNSPACED, Kind.IGNORED, Kind.UNKNOWN)
+)
 _ASCII_KINDS = page(0).kinds.tobytes()
 _ASCII_IN_WORD = (page(0).kinds == _WORD).tobytes()
 
@@ -138,7 +139,7 @@ def _powers(base: int) -> Hashes:
     return np.cumprod(powers)
 
 
-def _padded(kinds: npt.NDArray[np.uint8], kind: np.uint8) -> npt.NDArray[np.bool_]:
+def _padded(kinds: npt.NDArray[np.uint8], kind: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     """Which characters are of this kind, with one that is not before the first and after the last."""
     found = np.zeros(len(kinds) + 2, np.bool_)
     np.equal(kinds, kind, out=found[1:-1])
