@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from stream_detector.demo import svg
 from stream_detector.demo.ledger import Answer, CallSeen, ClientRecord, Ledger
 from stream_detector.demo.outcome import CampaignOutcome, Outcome
 from stream_detector.demo.summary import stop_text
-from stream_detector.demo.svg import Scale
 from stream_detector.demo.timeline import clock_text
 from stream_detector.domain.decisions import Action, Mode
+from stream_detector.pages import svg
+from stream_detector.pages.svg import Scale
 
 _WIDTH = 960.0
 _LEFT = 48.0

@@ -2,7 +2,6 @@
 
 import html
 import string
-from collections.abc import Iterable, Sequence
 from importlib import resources
 
 from stream_detector.demo import plots
@@ -12,6 +11,7 @@ from stream_detector.demo.outcome import Outcome
 from stream_detector.demo.summary import stop_text
 from stream_detector.demo.timeline import clock_text
 from stream_detector.domain.decisions import Decision, Mode, Subject, SubjectKind
+from stream_detector.pages.parts import cell, style, table, tile, word
 
 _MOST_DECISIONS = 1000
 _MOST_EVIDENCE = 4
@@ -31,6 +31,7 @@ def render(ledger: Ledger, outcome: Outcome, subtitle: str) -> str:
     """The whole page. `subtitle` says what was run."""
     template = string.Template(resources.files(__package__).joinpath("report.html").read_text(encoding="utf-8"))
     return template.substitute(
+        style=style(),
         subtitle=html.escape(subtitle),
         tiles=_tiles(outcome),
         calls_plot=plots.calls_plot(ledger) or _NOTHING,
@@ -57,23 +58,19 @@ def _tiles(outcome: Outcome) -> str:
     latency = f"{outcome.latency.p99_ms:,.0f} ms" if outcome.latency else "-"
     return "".join(
         [
-            _tile(f"{outcome.calls:,}", "calls made", ""),
-            _tile(f"{outcome.refused:,}", "calls refused", ""),
-            _tile(f"{outcome.lost:,}", "calls lost", "good" if outcome.lost == 0 else "bad"),
-            _tile(f"{outcome.dead_lettered:,}", "calls dead-lettered", ""),
-            _tile(
+            tile(f"{outcome.calls:,}", "calls made", ""),
+            tile(f"{outcome.refused:,}", "calls refused", ""),
+            tile(f"{outcome.lost:,}", "calls lost", "good" if outcome.lost == 0 else "bad"),
+            tile(f"{outcome.dead_lettered:,}", "calls dead-lettered", ""),
+            tile(
                 f"{caught} of {len(outcome.campaigns)}",
                 "campaigns caught",
                 "good" if caught == len(outcome.campaigns) else "bad",
             ),
-            _tile(f"{hurt} of {outcome.honest_clients:,}", "honest clients acted on", "bad" if hurt else "good"),
-            _tile(latency, "call to decision, p99", ""),
+            tile(f"{hurt} of {outcome.honest_clients:,}", "honest clients acted on", "bad" if hurt else "good"),
+            tile(latency, "call to decision, p99", ""),
         ]
     )
-
-
-def _tile(value: str, label: str, style: str) -> str:
-    return f'<div class="tile {style}"><b>{html.escape(value)}</b><span>{html.escape(label)}</span></div>'
 
 
 def _key(**entries: str) -> str:
@@ -87,17 +84,17 @@ def _key(**entries: str) -> str:
 def _campaign_table(outcome: Outcome) -> str:
     rows = [
         [
-            _cell(campaign.name, "word"),
-            _word("caught", "caught") if campaign.is_caught else _word("missed", "missed"),
-            _cell(f"{campaign.accounts_acted_on:,} of {campaign.accounts:,}", "number"),
-            _cell(stop_text(campaign.throttle)),
-            _cell(stop_text(campaign.block)),
-            _cell(f"{campaign.leaked:,} of {campaign.calls:,}", "number"),
+            cell(campaign.name, "word"),
+            word("caught", "caught") if campaign.is_caught else word("missed", "missed"),
+            cell(f"{campaign.accounts_acted_on:,} of {campaign.accounts:,}", "number"),
+            cell(stop_text(campaign.throttle)),
+            cell(stop_text(campaign.block)),
+            cell(f"{campaign.leaked:,} of {campaign.calls:,}", "number"),
         ]
         for campaign in outcome.campaigns
     ]
     heads = ["campaign", "", "accounts acted on#", "throttled after", "blocked after", "calls answered#"]
-    return _table("Campaigns", heads, rows) if rows else ""
+    return table("Campaigns", heads, rows) if rows else ""
 
 
 def _honest(outcome: Outcome) -> str:
@@ -105,16 +102,16 @@ def _honest(outcome: Outcome) -> str:
         return f"<p>None of {outcome.honest_clients:,}.</p>"
     rows = [
         [
-            _cell(honest.client, "word"),
-            _cell(honest.label),
+            cell(honest.client, "word"),
+            cell(honest.label),
             _action(honest.decision),
-            _cell(clock_text(honest.decision.decided_at), "number"),
-            _cell(f"{honest.refused:,} of {honest.calls:,}", "number"),
+            cell(clock_text(honest.decision.decided_at), "number"),
+            cell(f"{honest.refused:,} of {honest.calls:,}", "number"),
             _reasons(honest.decision),
         ]
         for honest in sorted(outcome.honest_acted_on, key=lambda honest: (-honest.refused, honest.client))
     ]
-    return _table("Honest clients acted on", ["client", "kind", "decision", "at#", "calls refused#", "reasons"], rows)
+    return table("Honest clients acted on", ["client", "kind", "decision", "at#", "calls refused#", "reasons"], rows)
 
 
 def _decisions(ledger: Ledger) -> str:
@@ -126,18 +123,18 @@ def _decisions(ledger: Ledger) -> str:
     )
     heads = ["at#", "about", "decision", "risk#", "reasons", "latency#"]
     rows = [_decision_row(ledger, entry) for entry in seen[:_MOST_DECISIONS]]
-    return f'<p class="quiet">{remark} Event time (UTC).</p>{_table("Decisions", heads, rows)}'
+    return f'<p class="quiet">{remark} Event time (UTC).</p>{table("Decisions", heads, rows)}'
 
 
 def _decision_row(ledger: Ledger, seen: SeenDecision) -> list[str]:
     decision = seen.decision
     return [
-        _cell(clock_text(decision.decided_at), "number"),
-        _cell(_subject(decision.subject), "word", _truth(ledger, decision.subject)),
+        cell(clock_text(decision.decided_at), "number"),
+        cell(_subject(decision.subject), "word", _truth(ledger, decision.subject)),
         _action(decision),
-        _cell(f"{decision.risk:.2f}", "number"),
+        cell(f"{decision.risk:.2f}", "number"),
         _reasons(decision),
-        _cell(f"{seen.latency_ms:,.0f} ms", "number"),
+        cell(f"{seen.latency_ms:,.0f} ms", "number"),
     ]
 
 
@@ -153,34 +150,10 @@ def _truth(ledger: Ledger, subject: Subject) -> str:
 def _action(decision: Decision) -> str:
     action = decision.action.value
     limit = f"{decision.limit.requests:,} per {decision.limit.window_s:g} s" if decision.limit else ""
-    return _word(action if decision.mode is Mode.ENFORCE else f"{action} (shadow)", f"action {action}", limit)
+    return word(action if decision.mode is Mode.ENFORCE else f"{action} (shadow)", f"action {action}", limit)
 
 
 def _reasons(decision: Decision) -> str:
     strongest = max(decision.reasons, key=lambda reason: reason.weight, default=None)
     evidence = list(strongest.evidence.items())[:_MOST_EVIDENCE] if strongest else []
-    return _cell(reasons_text(decision), "word", ", ".join(f"{name} {value:.4g}" for name, value in evidence))
-
-
-def _word(content: str, class_: str, detail: str = "") -> str:
-    """A cell with a word that stands out."""
-    return f'<td><span class="{class_}">{html.escape(content)}</span>{_small(detail)}</td>'
-
-
-def _cell(content: str, class_: str = "", detail: str = "") -> str:
-    return f'<td class="{class_}">{html.escape(content)}{_small(detail)}</td>'
-
-
-def _small(detail: str) -> str:
-    return f"<small>{html.escape(detail)}</small>" if detail else ""
-
-
-def _table(label: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in a region that scrolls; a head that ends with `#` stands over numbers."""
-    head = "".join(
-        f'<th scope="col" class="{"number" if name.endswith("#") else ""}">{html.escape(name.removesuffix("#"))}</th>'
-        for name in heads
-    )
-    body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<div class="scroll" role="region" aria-label="{html.escape(label)}" tabindex="0">{table}</div>'
+    return cell(reasons_text(decision), "word", ", ".join(f"{name} {value:.4g}" for name, value in evidence))

@@ -6,10 +6,11 @@ import pytest
 from demos.ledgers import HOSTILE, START, decision, ledger_of_a_caught_campaign
 from demos.pages import Page
 
-from stream_detector.demo import plots, report, svg
+from stream_detector.demo import plots, report
 from stream_detector.demo.ledger import Answer, Ledger, Truth
 from stream_detector.demo.outcome import outcome_of
 from stream_detector.domain.decisions import Action
+from stream_detector.pages import svg
 
 
 def _page(ledger: Ledger) -> Page:

@@ -1,4 +1,4 @@
-"""A few shapes of SVG. Text and attributes are escaped here, and only here; colours are classes of `report.html`."""
+"""A few shapes of SVG. Text and attributes are escaped here, and only here; colours are classes of `style.css`."""
 
 import html
 import math
