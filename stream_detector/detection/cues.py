@@ -196,7 +196,7 @@ class CueFinder:
         near |= four[8:]
         is_far = self._is_far.take(possible)
         cues = self._held(possible[~is_far], near.take(starts))
-        if is_far.any():
+        if np.count_nonzero(is_far):
             far: Hashes = near.take(starts) | near.take(starts + NEAR_WORDS)
             cues |= self._held(possible[is_far], far)
         return cues
@@ -204,5 +204,5 @@ class CueFinder:
     def _held(self, rules: npt.NDArray[np.intp], windows: Hashes) -> int:
         """Cues of the rules that hold in one of the windows."""
         needed = self._needed.take(rules)
-        holds = ((windows[:, np.newaxis] & needed) == needed).any(axis=0)
+        holds = np.logical_or.reduce((windows[:, np.newaxis] & needed) == needed, axis=0)
         return int(np.bitwise_or.reduce(self._cues.take(rules)[holds]))
