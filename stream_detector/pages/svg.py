@@ -60,6 +60,11 @@ def path(points: Iterable[tuple[float, float]], class_: str, label: str = "") ->
     return element("path", title(label) if label else "", d=f"M{steps}", class_=class_)
 
 
+def circle(x: float, y: float, radius: float, class_: str, label: str) -> str:
+    """A circle around a point."""
+    return element("circle", title(label), cx=x, cy=y, r=radius, class_=class_)
+
+
 def mark(x: float, y: float, kind: str, label: str) -> str:
     """A sign for an action, each kind with a shape of its own, so that colour is not needed to tell them apart."""
     r = _MARK_RADIUS
@@ -69,7 +74,7 @@ def mark(x: float, y: float, kind: str, label: str) -> str:
     }
     if kind in shapes:
         return path(shapes[kind], f"mark {kind}", label)
-    return element("circle", title(label), cx=x, cy=y, r=r - 1, class_=f"mark {kind}")
+    return circle(x, y, r - 1, f"mark {kind}", label)
 
 
 def figure(width: float, height: float, description: str, *shapes: str) -> str:

@@ -32,9 +32,9 @@ SLICES: Mapping[str, Callable[[Cell], bool]] = {
 """Every cell is in exactly one of them."""
 
 TITLES: Mapping[str, str] = {
-    BUSY: "≥ 100 calls per account and day",
-    QUIET: "fewer than 100",
-    HALF: "half honest work",
-    MIXED: "75-90 % honest work",
-    FAINT: "95 % honest work",
+    BUSY: "≥ 100 a day",
+    QUIET: "fewer",
+    HALF: "50 % mixed in",
+    MIXED: "75-90 %",
+    FAINT: "95 %",
 }
