@@ -21,15 +21,13 @@ import numpy.typing as npt
 from stream_detector.detection.words import Hashes, WordHasher, pairs_of
 from stream_detector.domain.errors import ConfigError
 
-NEAR_WORDS = 12
+NEAR_WORDS = 16
 """A rule's concepts begin within so many successive words (pairs of characters where a script has no spaces)."""
-FAR_WORDS = 2 * NEAR_WORDS
 MAX_CONCEPTS = 64
 _ALTERNATIVES = re.compile(r"\(([^()]*)\)")
 _MAX_EXPANSIONS = 256
 _BUCKET_SHIFT = np.array(48, np.uint64)
 _NONE: dict[tuple[int, ...], int] = {}
-_RANGES = {"near": NEAR_WORDS, "far": FAR_WORDS}
 
 
 class Cue(IntFlag):
@@ -52,11 +50,10 @@ class Cue(IntFlag):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """Concepts that hint at a purpose when they all begin within `words` successive words."""
+    """Concepts that hint at a purpose when they all begin within `NEAR_WORDS` successive words."""
 
     cue: Cue
     concepts: frozenset[str]
-    words: int
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -79,10 +76,14 @@ def read_rules(text: str) -> Rules:
         concepts = {
             name: tuple(word for pattern in listed for word in _expand(pattern)) for name, listed in patterns.items()
         }
-        rules = tuple(rule for name, table in tables.items() for rule in _rules(Cue[name.upper()], table))
+        rules = tuple(
+            Rule(Cue[name.upper()], frozenset(names.split()))
+            for name, table in tables.items()
+            for names in table["near"]
+        )
     except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
         known = ", ".join(cue.name.lower() for cue in Cue if cue.name)
-        message = f"cues: {error}; write a table `concepts`, and one per cue ({known}) with lists `near` or `far`"
+        message = f"cues: {error}; write a table `concepts`, and one per cue ({known}) with a list `near`"
         raise ConfigError(message) from error
     if len(concepts) > MAX_CONCEPTS:
         message = f"cues: {len(concepts)} concepts, allowed are {MAX_CONCEPTS}; unite some"
@@ -94,12 +95,6 @@ def read_rules(text: str) -> Rules:
             )
             raise ConfigError(message)
     return Rules(concepts, rules)
-
-
-def _rules(cue: Cue, table: dict[str, list[str]]) -> Iterator[Rule]:
-    for reach, words in _RANGES.items():
-        for names in table.get(reach, ()):
-            yield Rule(cue, frozenset(names.split()), words)
 
 
 def _expand(pattern: str) -> Iterator[str]:
@@ -136,7 +131,6 @@ class CueFinder:
                 self._add(hasher.cut(phrase).words, bits[name], phrase)
         self._needed = np.array([sum(bits[name] for name in rule.concepts) for rule in rules.rules], np.uint64)
         self._cues = np.array([rule.cue for rule in rules.rules], np.int64)
-        self._is_far = np.array([rule.words == FAR_WORDS for rule in rules.rules], np.bool_)
 
     def _add(self, words: Hashes, bit: int, phrase: str) -> None:
         if not len(words):
@@ -166,7 +160,7 @@ class CueFinder:
         possible = ((self._needed & np.array(everywhere, np.uint64)) == self._needed).nonzero()[0]
         if not len(possible):
             return 0
-        where = np.zeros(len(words) + FAR_WORDS, np.uint64)
+        where = np.zeros(len(words) + NEAR_WORDS, np.uint64)
         where[places] = np.array(concepts, np.uint64)
         for place, bits in phrases:
             where[place] |= np.uint64(bits)
@@ -187,22 +181,13 @@ class CueFinder:
 
         Args:
             possible: rules to look at.
-            where: bits of the concepts that begin at each word, and `FAR_WORDS` zeros.
+            where: bits of the concepts that begin at each word, and `NEAR_WORDS` zeros.
         """
-        starts = where.nonzero()[0]  # a window can always start at a concept
         two: Hashes = where[:-1] | where[1:]
         four: Hashes = two[:-2] | two[2:]
-        near: Hashes = four[:-8] | four[4:-4]
-        near |= four[8:]
-        is_far = self._is_far.take(possible)
-        cues = self._held(possible[~is_far], near.take(starts))
-        if np.count_nonzero(is_far):
-            far: Hashes = near.take(starts) | near.take(starts + NEAR_WORDS)
-            cues |= self._held(possible[is_far], far)
-        return cues
-
-    def _held(self, rules: npt.NDArray[np.intp], windows: Hashes) -> int:
-        """Cues of the rules that hold in one of the windows."""
-        needed = self._needed.take(rules)
+        eight: Hashes = four[:-4] | four[4:]
+        near: Hashes = eight[:-8] | eight[8:]
+        windows = near.take(where.nonzero()[0])  # a window can always start at a concept
+        needed = self._needed.take(possible)
         holds = np.logical_or.reduce((windows[:, np.newaxis] & needed) == needed, axis=0)
-        return int(np.bitwise_or.reduce(self._cues.take(rules)[holds]))
+        return int(np.bitwise_or.reduce(self._cues.take(possible)[holds]))
