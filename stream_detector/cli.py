@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from stream_detector import __version__
-from stream_detector.commands import offline
+from stream_detector.commands import offline, quality
 from stream_detector.commands.terminal import err
 from stream_detector.domain.errors import StreamDetectorError
 from stream_detector.domain.feedback import Judgement
@@ -190,5 +190,5 @@ def up() -> None:
     sys.exit(run_up())
 
 
-for _command in (offline.replay, offline.simulate, offline.score):
+for _command in (offline.replay, offline.simulate, quality.score, quality.quality):
     app.command()(_command)

@@ -84,19 +84,3 @@ def simulate(
             message = f"{error.filename!r} cannot be written: {error.strerror}; name a file in a folder that exists"
             raise ConfigError(message) from error
     remark(f"{count:,} calls in {calls}, labels in {labels}")
-
-
-def score(
-    decisions: Annotated[Path, typer.Option("--decisions", help="What replay --decisions wrote.")],
-    labels: Annotated[Path, typer.Option("--labels", help="Who is who: what simulate --labels wrote, or JSON lines.")],
-    calls: Annotated[
-        str, typer.Option("--calls", help="What was replayed; without it, figures that need it are null.")
-    ] = "",
-) -> None:
-    """Print as JSON how good the decisions of a replay are, by labels."""
-    from stream_detector.quality.recording import score_files  # noqa: PLC0415 - NumPy takes a moment to load
-
-    scored = score_files(decisions, labels, calls)
-    typer.echo(msgspec.json.format(msgspec.json.encode(scored.figures), indent=2).decode())
-    for line in scored.remarks:
-        remark(line)

@@ -16,6 +16,8 @@ from stream_detector.simulate.benign import EVERY_KIND
 from stream_detector.simulate.campaigns import Age, Campaign, Cover, Family, Harness, Language, Network, Template
 from stream_detector.simulate.scenario import Scenario
 
+SEEDS = (9001, 9002, 9003, 9004, 9005)
+"""Of the report. Nothing is tuned on them."""
 PLANNED_DAYS = 20.0
 """Median length of the campaigns whose length was published."""
 _USUAL_WEIGHTS = {"interactive": 5.0, "production_app": 3.0}
@@ -26,6 +28,7 @@ _POOLED = 4
 _NEVER_HOT = frozenset({Family.TEMPLATE_POOL, Family.BOUNDARY_PROBING, Family.TECHNIQUE_SEARCH, Family.TAKEOVER})
 """Families whose source knows no account with 10,000 calls a day."""
 _CELLS_PER_BATCH = 18
+_LONGEST_RATE = 300.0
 _WARM_UP_DAYS, _SLOW_WARM_UP_DAYS = 3.0, 14.0
 
 
@@ -80,7 +83,9 @@ def batches(seed: int, extent: Extent) -> tuple[Batch, ...]:
     families = [family for family in Family if not extent.only or family in extent.only]
     rng = Random(f"{seed}/matrix")
     fast = Population(
-        name="two weeks", scenario=_honest(seed, extent.clients, extent.scale, extent.days), warm_up_days=_WARM_UP_DAYS
+        name="two weeks",
+        scenario=honest_scenario(seed, extent.clients, extent.scale, extent.days),
+        warm_up_days=_WARM_UP_DAYS,
     )
     cells = [cell for family in families if family not in _SLOW for cell in _fast_cells(rng, family, extent)]
     if extent.is_quick:
@@ -88,13 +93,14 @@ def batches(seed: int, extent: Extent) -> tuple[Batch, ...]:
     made = list(_packed(rng, fast, cells))
     slow = [cell for family in families if family in _SLOW for cell in _slow_cells(rng, family)]
     if slow and not extent.is_quick:
-        honest = _honest(seed, extent.slow_clients, extent.slow_scale, extent.slow_days)
+        honest = honest_scenario(seed, extent.slow_clients, extent.slow_scale, extent.slow_days)
         quiet = Population(name="13 weeks", scenario=honest, warm_up_days=_SLOW_WARM_UP_DAYS)
         made.extend(_packed(rng, quiet, slow))
     return tuple(made)
 
 
-def _honest(seed: int, clients: int, scale: float, days: float) -> Scenario:
+def honest_scenario(seed: int, clients: int, scale: float, days: float) -> Scenario:
+    """Every class of honest clients, and no campaigns."""
     kinds = tuple((kind, _USUAL_WEIGHTS.get(kind, 1.0)) for kind, _ in EVERY_KIND)
     return Scenario(seed=seed, duration_s=days * DAY_S, clients=clients, scale=scale, kinds=kinds, campaigns=())
 
@@ -105,7 +111,7 @@ def _fast_cells(rng: Random, family: Family, extent: Extent) -> Iterator[Cell]:
 
     def cell(rate: float, days: float, accounts: int = few, variant: str = "", **settings: object) -> Cell:
         begin_s = _begin_s(rng, family, days, extent.days)
-        return _cell(family, rate, accounts, variant, {"start_after_s": begin_s, **settings})
+        return cell_of(family, rate, accounts, variant, {"start_after_s": begin_s, **settings})
 
     yield cell(30, 9)
     yield cell(100, 9)
@@ -134,9 +140,9 @@ def _slow_cells(rng: Random, family: Family) -> Iterator[Cell]:
     """Cells of 13 weeks; the rate of a ramp is that of its first week."""
     rates = (10.0, 30.0) if family is Family.RAMP else (30.0, 100.0)
     for rate in rates:
-        yield _cell(family, rate, 1, "", {}, is_whole=True)
-    yield _cell(family, rates[0], 1, "", {"mix": 0.75, "cover": rng.choice(list(Cover))}, is_whole=True)
-    yield _cell(family, rates[0], 4, "", {}, is_whole=True)
+        yield cell_of(family, rate, 1, "", {}, is_whole=True)
+    yield cell_of(family, rates[0], 1, "", {"mix": 0.75, "cover": rng.choice(list(Cover))}, is_whole=True)
+    yield cell_of(family, rates[0], 4, "", {}, is_whole=True)
 
 
 def _begin_s(rng: Random, family: Family, days: float, whole_days: float) -> float:
@@ -147,11 +153,21 @@ def _begin_s(rng: Random, family: Family, days: float, whole_days: float) -> flo
     return max(_WARM_UP_DAYS, latest - rng.uniform(0.0, 0.2) * days) * DAY_S
 
 
-def _cell(
+def cell_of(
     family: Family, rate: float, accounts: int, variant: str, settings: Mapping[str, object], *, is_whole: bool = False
 ) -> Cell:
+    """A cell with a name that says what it is.
+
+    Args:
+        family: of the campaign.
+        rate: calls per account and day; capped for a release pivot, which lasts as long as the recording.
+        accounts: how many.
+        variant: what is unusual, in words.
+        settings: further fields of `Campaign`.
+        is_whole: whether the recording holds all of the campaign.
+    """
     if family is Family.RELEASE_PIVOT:
-        rate = min(rate, 300.0)  # it lasts as long as the recording
+        rate = min(rate, _LONGEST_RATE)
     campaign = msgspec.convert(
         {
             "id": "",
