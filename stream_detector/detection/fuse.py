@@ -1,14 +1,16 @@
 """Fusion: signals of a client → risk, with the reasons attached.
 
 Rules:
-1. A detector contributes its calibrated evidence (-log10 of a tail probability), times its weight, up to its ceiling.
+1. A detector contributes its calibrated evidence (-log10 of a tail probability) up to its ceiling, times its `POWER`.
 2. Detectors of one family see the same thing: only the strongest of a family counts.
 3. Families are independent: their evidence adds up, each less `FREE`, because of many signals one is always a little odd.
-4. Behaviour is drawn from what the others look at: it supports two of them, and is not one of the two that a block needs.
-5. Risk is the sum in units of `CERTAIN`: 1.0 is one honest client in a million.
+4. A soft family counts at most `MOST`, just too little for a throttle: how hard a client works, how evenly, or on what, is
+   never enough by itself.
+5. Behaviour is drawn from what the others look at: it supports two of them, and is not one of the two that a block needs.
+6. Risk is the sum in units of `CERTAIN`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -17,11 +19,40 @@ from stream_detector.domain.signals import Family
 
 FREE = 0.5
 """Evidence that every family may show for nothing: odds of one in three."""
+MOST = 2.3
 CERTAIN = 6.0
 SUPPORTED = 2
 """Families that must speak before behaviour supports them."""
 STRONG = 1.0
 """Evidence from which a family counts as one of the two that a block needs: one honest client in ten, after `FREE`."""
+SUFFICIENT = frozenset({Family.PARAMETERS, Family.COORDINATION, Family.ANALYST})
+"""Families that may throttle by themselves: honest work does not show them by chance."""
+POWER: Mapping[str, float] = {
+    "machine_timing": 1.5,
+    "network_fanout": 1.5,
+    "takeover": 1.5,
+    "data_generation": 1.3,
+    "reasoning_elicitation": 1.2,
+    "coverage": 1.1,
+    "parameter_probe": 1.1,
+    "shared_template": 1.1,
+    "reward_grading": 0.9,
+    "cold_start": 0.75,
+    "clock_phase": 0.75,
+    "template_reuse": 0.5,
+    "distribution_shift": 0.5,
+    "extraction_budget": 0.5,
+    "volume_spike": 0.4,
+    "focus": 0.4,
+    "boundary_probe": 0.4,
+    "technique_search": 0.4,
+    "outlier": 0.3,
+}
+"""How much commoner high evidence is among campaigns than among honest clients; 1 for a detector that is not listed.
+
+A rare value speaks against a client only if campaigns show it more: honest volumes jump as far as a campaign's. Slopes of a
+logistic regression with a penalty towards 1, over simulated clients of every class and family (docs/quality.md), rounded.
+"""
 
 
 class Risk(Struct, frozen=True):
@@ -35,17 +66,27 @@ class Risk(Struct, frozen=True):
     """Every detector that contributed, strongest first."""
 
 
+def voices(evidence: Iterable[tuple[Family, float]]) -> dict[Family, float]:
+    """How loudly each family speaks: its strongest detector, less what is free.
+
+    Args:
+        evidence: of each detector, its family and its evidence with `POWER` in it.
+    """
+    strongest: dict[Family, float] = {}
+    for family, weight in evidence:
+        strongest[family] = max(strongest.get(family, 0.0), weight - FREE)
+    return {family: voice if family in SUFFICIENT else min(MOST, voice) for family, voice in strongest.items()}
+
+
 def fuse(reasons: Sequence[Reason]) -> Risk:
     """Combine calibrated reasons (at most one per detector)."""
-    strongest: dict[Family, float] = {}
-    for reason in reasons:
-        strongest[reason.family] = max(strongest.get(reason.family, 0.0), reason.weight - FREE)
-    speaking = sum(evidence >= FREE for family, evidence in strongest.items() if family is not Family.BEHAVIOUR)
+    strongest = voices((reason.family, reason.weight) for reason in reasons)
+    speaking = sum(voice >= FREE for family, voice in strongest.items() if family is not Family.BEHAVIOUR)
     if speaking < SUPPORTED:
         strongest.pop(Family.BEHAVIOUR, None)
     total = sum(strongest.values())
     return Risk(
         min(1.0, total / CERTAIN),
-        frozenset(f for f, evidence in strongest.items() if evidence >= STRONG and f is not Family.BEHAVIOUR),
+        frozenset(f for f, voice in strongest.items() if voice >= STRONG and f is not Family.BEHAVIOUR),
         tuple(sorted((r for r in reasons if r.weight > FREE), key=lambda r: (-r.weight, r.detector))),
     )

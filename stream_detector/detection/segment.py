@@ -6,7 +6,7 @@ from msgspec import Struct, field
 
 from stream_detector.detection.calibration import Calibrator, surprise
 from stream_detector.detection.features import Features
-from stream_detector.detection.fuse import FREE
+from stream_detector.detection.fuse import POWER, voices
 from stream_detector.detection.norms import Norms
 from stream_detector.detection.outlier import Outlier
 from stream_detector.detection.text_norms import TextNorms
@@ -59,11 +59,11 @@ class Segment(Struct, array_like=True):
         A detector learns the score of a client that no *other* family speaks against: so it gets to know its own honest
         look-alikes, but not a campaign that shows in several ways. Norms and outliers learn from clients above suspicion.
         """
-        strongest: dict[Family, float] = {}
-        for signal in signals:
-            if isinstance(signal.reading, Scored):
-                own = max(0.0, surprise(signal.reading.suspicion) - FREE)
-                strongest[signal.family] = max(strongest.get(signal.family, 0.0), own)
+        strongest = voices(
+            (signal.family, POWER.get(signal.detector, 1.0) * surprise(signal.reading.suspicion))
+            for signal in signals
+            if isinstance(signal.reading, Scored)
+        )
         total = sum(strongest.values())
         for signal in signals:
             if isinstance(signal.reading, Scored) and total - strongest[signal.family] < UNSUSPECTED:

@@ -7,7 +7,7 @@ from msgspec import Struct
 from stream_detector.detection import outlier
 from stream_detector.detection.detectors.base import Detector
 from stream_detector.detection.feedback import Experience
-from stream_detector.detection.fuse import Risk, fuse
+from stream_detector.detection.fuse import POWER, Risk, fuse
 from stream_detector.detection.policy import DetectorMode, Policy
 from stream_detector.detection.profile import Profile
 from stream_detector.detection.segment import Segment
@@ -53,6 +53,7 @@ class Scales:
             policy = self._policy.of(signal.detector)
             factor = policy.weight * experience.trust(signal.detector)
             weight = min(self._ceilings[signal.detector], factor * segment.evidence(signal, profile.votes))
+            weight *= POWER.get(signal.detector, 1.0)
             weight -= min(weight, excused.get(signal.family, 0.0))
             reason = Reason(signal.detector, signal.family, reading.suspicion, weight, reading.evidence)
             every.append(reason)
