@@ -40,6 +40,9 @@ purposes: setup  ## Train the purpose model anew, to the byte
 	@$(BIN)/python -m stream_detector.simulate.purposes > stream_detector/detection/purpose_model.new
 	@mv stream_detector/detection/purpose_model.new stream_detector/detection/purpose_model.toml
 
+quality: setup  ## Run the benchmark of detection quality (up to 20 minutes); QUALITY_ARGS="--quick" selects
+	@$(BIN)/stream-detector quality $(QUALITY_ARGS)
+
 clean:  ## Remove everything that make and the tools have made
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
 	find stream_detector tests -name __pycache__ -type d -prune -exec rm -rf {} +

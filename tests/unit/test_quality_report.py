@@ -14,10 +14,10 @@ from stream_detector.quality.matrix import Extent
 from stream_detector.quality.results import Result
 from stream_detector.simulate.campaigns import Family
 
-ONLY = frozenset({Family.LOGIT_PROBER, Family.LOW_AND_SLOW})
+ONLY = frozenset({Family.LOGIT_PROBER, Family.BOUNDARY_PROBING})
 OPTIONS = Options(
     seeds=(1, 2),
-    extent=Extent(clients=31, scale=0.02, days=4.0, slow_clients=5, slow_scale=0.02, slow_days=6.0, only=ONLY),
+    extent=Extent(clients=31, scale=0.02, days=4.0, is_quick=True, only=ONLY),
     policy=Policy(),
     inputs=Inputs(),
 )
@@ -72,7 +72,6 @@ def test_the_report_names_every_family_and_class_and_needs_no_network(result: Re
 
 
 def test_equal_options_give_equal_figures(result: Result) -> None:
-    options = msgspec.structs.replace(OPTIONS, rival_seeds=0, processes=1)
+    options = msgspec.structs.replace(OPTIONS, seeds=(2,), rival_seeds=0, processes=1)
     again = gather.result_of(benchmark.run_benchmark(options, lambda _done, _total: None), options, 60.0)
-    assert again.campaigns == result.campaigns
-    assert again.honest == result.honest
+    assert again.campaigns == tuple(row for row in result.campaigns if row.seed == 2)
