@@ -144,7 +144,7 @@ class Engine:
     def _score(self, profile: Profile, segment: Segment, context: Context) -> list[Signal]:
         signals = [Signal(d.name, d.family, d.score(profile, context)) for d in self._detectors]
         if self._outlier:
-            signals.append(Signal(outlier.NAME, outlier.FAMILY, segment.outlier.score(context.features.vector())))
+            signals.append(Signal(outlier.NAME, outlier.FAMILY, segment.outlier.score(context.features.vector)))
         for signal in signals:
             self.readings[signal.detector, "scored" if isinstance(signal.reading, Scored) else "warming"] += 1
         return signals

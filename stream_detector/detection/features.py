@@ -2,7 +2,7 @@
 
 import math
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from stream_detector.detection.profile import Profile
 
@@ -46,26 +46,29 @@ class Features(Struct, frozen=True, gc=False):
     output_tokens_90d: float
     """Forgotten over 90 days."""
 
-    def vector(self) -> dict[str, float]:
-        """Shapes without sizes, so that being big is not odd twice.
+    vector: dict[str, float] = field(default_factory=dict)
+    """Shapes without sizes, so that being big is not odd twice.
 
-        Each is between 0 and 1, always under the same names: half-space trees fix both at first sight.
-        """
-        recent = max(1, self.recent_prompts)
-        return {
-            "tokens_per_call": _log_ratio(self.tokens_per_call, 1e5),
-            "gap_variation": self.gap_variation / (1.0 + self.gap_variation),
-            "gap_entropy": self.gap_entropy,
-            "template": self.template_share,
-            "near_duplicates": self.near_duplicate_share,
-            "fresh_heads": min(1.0, self.distinct_heads / recent),
-            "fresh_prompts": min(1.0, self.distinct_prompts / recent),
-            "shingle_growth": self.shingle_growth,
-            "networks": _log_ratio(self.networks, 1e4),
-            "switching": self.switch_share,
-            "biased_tokens": _log_ratio(self.biased_tokens, 1e5),
-            "one_token": self.one_token_share,
-        }
+    Each is between 0 and 1, always under the same names: half-space trees fix both at first sight.
+    """
+
+
+def _vector(features: Features) -> dict[str, float]:
+    recent = max(1, features.recent_prompts)
+    return {
+        "tokens_per_call": _log_ratio(features.tokens_per_call, 1e5),
+        "gap_variation": features.gap_variation / (1.0 + features.gap_variation),
+        "gap_entropy": features.gap_entropy,
+        "template": features.template_share,
+        "near_duplicates": features.near_duplicate_share,
+        "fresh_heads": min(1.0, features.distinct_heads / recent),
+        "fresh_prompts": min(1.0, features.distinct_prompts / recent),
+        "shingle_growth": features.shingle_growth,
+        "networks": _log_ratio(features.networks, 1e4),
+        "switching": features.switch_share,
+        "biased_tokens": _log_ratio(features.biased_tokens, 1e5),
+        "one_token": features.one_token_share,
+    }
 
 
 def _log_ratio(value: float, top: float) -> float:
@@ -80,6 +83,12 @@ def _observed_hours(profile: Profile) -> float:
 
 def extract(profile: Profile) -> Features:
     """Read every window once; changes nothing."""
+    features = _measured(profile)
+    features.vector.update(_vector(features))
+    return features
+
+
+def _measured(profile: Profile) -> Features:
     rate, gaps, templates, novelty = profile.rate, profile.gaps, profile.templates, profile.novelty
     network, parameters, now_s = profile.network, profile.parameters, profile.last_ts
     template, share = templates.top()

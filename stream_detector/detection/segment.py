@@ -71,5 +71,5 @@ class Segment(Struct, array_like=True):
         if total >= UNSUSPECTED:
             return False
         self.norms.learn(features)
-        self.outlier.learn(features.vector())
+        self.outlier.learn(features.vector)
         return True
