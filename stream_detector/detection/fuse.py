@@ -23,8 +23,10 @@ MOST = 2.3
 CERTAIN = 6.0
 SUPPORTED = 2
 """Families that must speak before behaviour supports them."""
-STRONG = 1.0
-"""Evidence from which a family counts as one of the two that a block needs: one honest client in ten, after `FREE`."""
+HARD = frozenset({Family.NETWORK, Family.PARAMETERS, Family.COORDINATION, Family.ANALYST})
+"""Families that honest work has no reason to show."""
+STRONG, BACKING = 1.0, 0.5
+"""Evidence, after `FREE`, from which a hard family, or another one, counts as one of the two that a block needs."""
 SUFFICIENT = frozenset({Family.PARAMETERS, Family.COORDINATION, Family.ANALYST})
 """Families that may throttle by themselves: honest work does not show them by chance."""
 POWER: Mapping[str, float] = {
@@ -61,7 +63,7 @@ class Risk(Struct, frozen=True):
     value: float
     """0 to 1."""
     families: frozenset[Family]
-    """Families with strong evidence."""
+    """Families that count for a block: hard ones with strong evidence, others that back them."""
     reasons: tuple[Reason, ...]
     """Every detector that contributed, strongest first."""
 
@@ -87,6 +89,10 @@ def fuse(reasons: Sequence[Reason]) -> Risk:
     total = sum(strongest.values())
     return Risk(
         min(1.0, total / CERTAIN),
-        frozenset(f for f, voice in strongest.items() if voice >= STRONG and f is not Family.BEHAVIOUR),
+        frozenset(family for family, voice in strongest.items() if _counts(family, voice)),
         tuple(sorted((r for r in reasons if r.weight > FREE), key=lambda r: (-r.weight, r.detector))),
     )
+
+
+def _counts(family: Family, voice: float) -> bool:
+    return family is not Family.BEHAVIOUR and voice >= (STRONG if family in HARD else BACKING)

@@ -1,7 +1,7 @@
 """The ladder: risk and standing → the next action, if it changes.
 
 Rules:
-1. A block needs two strong families (`fuse.STRONG`), one of them hard. Volume, timing and content tell how hard a client
+1. A block needs two families (`fuse.STRONG`, `BACKING`), one of them hard. Volume, timing and content tell how hard a client
    works and on what: an evaluation or a backfill works as hard as a campaign. They throttle, and never block.
 2. Up at once; down only at expiry, and only when the risk is below the rung's `release` (hysteresis).
 3. A decision lasts `duration * factor ** strikes`, capped.
@@ -10,14 +10,11 @@ Rules:
 
 from msgspec import Struct
 
-from stream_detector.detection.fuse import Risk
+from stream_detector.detection.fuse import HARD, Risk
 from stream_detector.detection.policy import Block, Policy, Throttle
 from stream_detector.detection.profile import EVALUATE_S, Standing
 from stream_detector.domain.decisions import Action, Mode
-from stream_detector.domain.signals import Family
 
-HARD = frozenset({Family.NETWORK, Family.PARAMETERS, Family.COORDINATION, Family.ANALYST})
-"""Families that honest work has no reason to show."""
 _BLOCK_FAMILIES = 2
 _RENEW_SHARE = 0.1
 """A decision is renewed in the last part of its life, so that no gap opens."""

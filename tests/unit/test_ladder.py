@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from stream_detector.detection.calibration import Calibrator, surprise
-from stream_detector.detection.fuse import CERTAIN, FREE, Risk, fuse
+from stream_detector.detection.fuse import BACKING, CERTAIN, FREE, STRONG, SUFFICIENT, Risk, fuse
 from stream_detector.detection.ladder import climb
 from stream_detector.detection.policy import Policy, ValvePolicy
 from stream_detector.detection.profile import Profile, Standing
@@ -29,14 +29,29 @@ TWO = (Family.TIMING, Family.NETWORK)
 
 
 def test_evidence_of_one_family_counts_once() -> None:
-    alone = fuse([reason("a", Family.CONTENT, 3.0)])
-    both = fuse([reason("a", Family.CONTENT, 3.0), reason("b", Family.CONTENT, 2.0)])
-    assert both.value == alone.value == pytest.approx((3.0 - FREE) / CERTAIN)
+    alone = fuse([reason("a", Family.CONTENT, 2.5)])
+    both = fuse([reason("a", Family.CONTENT, 2.5), reason("b", Family.CONTENT, 2.0)])
+    assert both.value == alone.value == pytest.approx((2.5 - FREE) / CERTAIN)
+
+
+@pytest.mark.parametrize("family", sorted(set(Family) - SUFFICIENT))
+def test_no_soft_family_throttles_alone(family: Family) -> None:
+    risk = fuse([reason("a", family, 6.0)])
+    assert risk.value < POLICY.throttle.risk
+    assert climb(POLICY, Standing(), risk, risk, NOW_S) is None
+
+
+def test_a_block_needs_strong_hard_evidence_and_something_to_back_it() -> None:
+    network, timing = FREE + STRONG, FREE + BACKING
+    backed = fuse([reason("a", Family.NETWORK, network), reason("b", Family.TIMING, timing)])
+    assert backed.families == {Family.NETWORK, Family.TIMING}
+    assert fuse([reason("a", Family.NETWORK, network - 0.1)]).families == frozenset()
+    assert fuse([reason("b", Family.TIMING, timing - 0.1)]).families == frozenset()
 
 
 def test_independent_families_add_up() -> None:
-    risk = fuse([reason("a", Family.CONTENT, 3.0), reason("b", Family.TIMING, 2.0)])
-    assert risk.value == pytest.approx((3.0 + 2.0 - 2 * FREE) / CERTAIN)
+    risk = fuse([reason("a", Family.CONTENT, 2.6), reason("b", Family.TIMING, 2.0)])
+    assert risk.value == pytest.approx((2.6 + 2.0 - 2 * FREE) / CERTAIN)
     assert risk.families == {Family.CONTENT, Family.TIMING}
     assert [each.detector for each in risk.reasons] == ["a", "b"]
 
