@@ -21,9 +21,15 @@ from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.decisions import Action, Mode
 
 EVALUATE_CALLS = 16
-"""A client is evaluated after so many calls,"""
+"""A client is evaluated after so many calls;"""
+EVALUATE_MOST_CALLS = 64
+"""a busy one, after a sixteenth of its lifetime's calls, at most so many,"""
+EVALUATE_BUSY_S = 300.0
+"""and at most this time, as long as nothing speaks against it;"""
+EVALUATE_CALM = 0.15
+"""which is so up to this risk."""
 EVALUATE_S = 1800.0
-"""or after this time,"""
+"""Any client is evaluated after this time,"""
 EVALUATE_MIN_CALLS = 5
 """if it made at least so many calls."""
 
@@ -109,8 +115,17 @@ class Profile(Struct, array_like=True):
         self.created_ts = -1.0 if call.client_created_ts is None else call.client_created_ts
 
     def due(self) -> bool:
-        """Whether it is time to evaluate the client: not per call, or the budget of 30 us a call is gone."""
+        """Whether it is time to evaluate the client: not per call, or the budget of 40 us a call is gone.
+
+        What matters is the share of a campaign that passes unseen, not the number of its calls. So a client with 1,000 calls
+        and more, none of them suspicious, need not be looked at as often as a new one; from the first suspicion on it is.
+        """
         fresh = self.calls - self.evaluated_calls
-        if fresh >= EVALUATE_CALLS:
+        if fresh < EVALUATE_MIN_CALLS:
+            return False
+        waited_s = self.last_ts - self.evaluated_ts
+        if fresh < EVALUATE_CALLS:
+            return waited_s >= EVALUATE_S
+        if fresh >= EVALUATE_MOST_CALLS or fresh >= self.calls >> 4 or waited_s >= EVALUATE_BUSY_S:
             return True
-        return fresh >= EVALUATE_MIN_CALLS and self.last_ts - self.evaluated_ts >= EVALUATE_S
+        return self.standing.risk > EVALUATE_CALM

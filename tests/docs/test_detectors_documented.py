@@ -14,7 +14,13 @@ from stream_detector.detection.examples import START_S, example_context, example
 from stream_detector.detection.fuse import CERTAIN, FREE, STRONG
 from stream_detector.detection.norms import Norms
 from stream_detector.detection.policy import Policy
-from stream_detector.detection.profile import EVALUATE_CALLS, EVALUATE_MIN_CALLS, Profile
+from stream_detector.detection.profile import (
+    EVALUATE_CALLS,
+    EVALUATE_CALM,
+    EVALUATE_MIN_CALLS,
+    EVALUATE_MOST_CALLS,
+    Profile,
+)
 from stream_detector.detection.text_norms import TextNorms
 from stream_detector.detection.windows.models import model_hash
 from stream_detector.domain.signals import Family, Scored
@@ -111,6 +117,8 @@ def test_page_names_the_constants_of_fusion_and_evaluation() -> None:
         f"every {EVALUATE_CALLS} calls, or when half an hour has passed and it has made {EVALUATE_MIN_CALLS} calls"
         in text
     )
+    assert f"risk was at most {EVALUATE_CALM} the last time" in text
+    assert f"a sixteenth more calls, after {EVALUATE_MOST_CALLS} calls" in text
 
 
 def test_every_family_has_a_detector() -> None:
