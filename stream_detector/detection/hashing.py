@@ -10,6 +10,15 @@ def hash64(text: str) -> int:
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
+def settled(value: float | None) -> float | None:
+    """The one way to write a number: 1 and 1.0, 0.0 and -0.0 are equal, and a cache must not care which came first.
+
+    >>> settled(1), settled(-0.0), settled(None)
+    (1.0, 0.0, None)
+    """
+    return None if value is None else value + 0.0
+
+
 _MASK64 = (1 << 64) - 1
 
 

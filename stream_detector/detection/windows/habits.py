@@ -7,11 +7,12 @@ filter that fills up knows everything: then the aspect says nothing any more, ra
 """
 
 import math
+from functools import lru_cache
 
 from msgspec import Struct, field
 
-from stream_detector.detection.hashing import hash64
-from stream_detector.domain.addresses import network_of
+from stream_detector.detection.hashing import hash64, settled
+from stream_detector.detection.windows.network import place_of
 from stream_detector.domain.calls import ApiCall
 
 ASPECTS = ("network", "software", "model", "settings", "template", "hour")
@@ -121,10 +122,20 @@ def _aspects(call: ApiCall) -> tuple[int, int, int, int, int, int]:
     """A hash per aspect, -1 for what the call does not say."""
     params, sketch = call.params, call.sketch
     return (
-        -1 if call.ip is None else hash64(network_of(call.ip)),
-        -1 if call.ua is None and call.ja4 is None else hash64(f"{call.ua}/{call.ja4}"),
+        -1 if call.ip is None else place_of(call.ip).network,
+        -1 if call.ua is None and call.ja4 is None else _software(call.ua, call.ja4),
         -1 if call.model is None else hash64(call.model),
-        0 if params is None else hash64(f"{params.temperature}/{params.top_p}/{params.max_tokens}"),
+        0 if params is None else _settings(params.temperature, params.top_p, params.max_tokens),
         -1 if sketch is None else sketch.head,
         int(call.ts // 3600) % 24,
     )
+
+
+@lru_cache(maxsize=1 << 14)
+def _software(ua: str | None, ja4: str | None) -> int:
+    return hash64(f"{ua}/{ja4}")
+
+
+@lru_cache(maxsize=1 << 12)
+def _settings(temperature: float | None, top_p: float | None, max_tokens: int | None) -> int:
+    return hash64(f"{settled(temperature)}/{settled(top_p)}/{max_tokens}")

@@ -112,14 +112,14 @@ class NetworkWindow(Struct, array_like=True):
 
     def _move(self, call: ApiCall, ip: str, ts: float) -> None:
         """The call comes from another address than the one before, or is the first of the day."""
-        network, block = _place(ip)
-        self.networks.add(ts, network)
+        network, block = place_of(ip)
         if network != self.last_network:
             self.last_network = network
             self.switches += 1
             self.moves += 1
             self.last_operator = 0
-        if not self.last_operator:
+        if not self.last_operator:  # the network is another one, or the first of the day
+            self.networks.add(ts, network)
             self.blocks.add(ts, block)
             self.last_operator = _operator(call, block)
             self.operators.add(ts, self.last_operator)
@@ -173,7 +173,7 @@ class NetworkWindow(Struct, array_like=True):
         return self.moves + self.moves_before if passed <= 0 else self.moves if passed == 1 else 0
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """Hashes of what holds an address."""
 
     network: int
@@ -181,8 +181,9 @@ class _Place(NamedTuple):
 
 
 @lru_cache(maxsize=1 << 16)
-def _place(ip: str) -> _Place:
-    return _Place(hash64(network_of(ip)), hash64(block_of(ip)))
+def place_of(ip: str) -> Place:
+    """Its network (`network_of`) and coarse block (`block_of`)."""
+    return Place(hash64(network_of(ip)), hash64(block_of(ip)))
 
 
 def _operator(call: ApiCall, block: int) -> int:

@@ -1,8 +1,10 @@
 """How it asks: questions to the logits, and the same prompt under changing parameters."""
 
+from functools import lru_cache
+
 from msgspec import Struct, field
 
-from stream_detector.detection.hashing import hash64, mix64
+from stream_detector.detection.hashing import hash64, mix64, settled
 from stream_detector.detection.windows.distinct import SlidingDistinct
 from stream_detector.domain.calls import ApiCall, Params
 
@@ -59,7 +61,7 @@ class ParameterWindow(Struct, array_like=True, gc=False):
         bias = params.logit_bias
         logprobs = bool(params.logprobs or params.top_logprobs)
         one_token = params.max_tokens is not None and params.max_tokens <= ONE_TOKEN
-        variant = hash64(f"{params.temperature}/{params.top_p}/{params.n}/{params.top_logprobs}")
+        variant = _variant(params.temperature, params.top_p, params.n, params.top_logprobs)
         if bias:
             self.biased += 1
             variant = _with_bias(variant, bias)
@@ -119,6 +121,12 @@ class ParameterWindow(Struct, array_like=True, gc=False):
 def _recent(today: int, before: int, passed: int) -> int:
     """What was counted on the present day and the one before, so many days after `today`."""
     return 0 if passed > 1 else today + (before if passed < 1 else 0)
+
+
+@lru_cache(maxsize=1 << 12)
+def _variant(temperature: float | None, top_p: float | None, n: int | None, top_logprobs: int | None) -> int:
+    """Few settings are in use; to write and hash them takes longer than all else here."""
+    return hash64(f"{settled(temperature)}/{settled(top_p)}/{n}/{top_logprobs}")
 
 
 def _with_bias(variant: int, bias: dict[str, float]) -> int:
