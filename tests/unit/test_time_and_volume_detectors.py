@@ -154,9 +154,9 @@ def growing(factor: float, weeks: int, first: int = 300) -> Profile:
     return profile_of(times)
 
 
-def test_nineteen_times_in_thirteen_weeks_is_a_ramp_and_twice_is_none() -> None:
-    assert evidence(SustainedRamp(), growing(1.254, 15)) > 0.9
-    assert evidence(SustainedRamp(), growing(1.6, 9, first=100)) > 1.5
+def test_nineteen_times_in_thirteen_weeks_is_a_ramp_after_seven_and_twice_is_none() -> None:
+    assert evidence(SustainedRamp(), growing(1.254, 8)) > 1.5
+    assert evidence(SustainedRamp(), growing(1.254, 14)) > 1.9
     assert evidence(SustainedRamp(), growing(2 ** (1 / 13), 15)) == 0.0
 
 
@@ -173,7 +173,7 @@ def test_noise_from_week_to_week_is_no_ramp() -> None:
         counts = [int(400 * math.exp(rng.gauss(0, 0.5))) for _ in range(14)]
         profile = profile_of(START_S + week * WEEK_S + n for week, count in enumerate(counts) for n in range(count))
         loud.append(evidence(SustainedRamp(), profile) > 1.0)
-    assert sum(loud) <= 2
+    assert sum(loud) <= 1
 
 
 def steady_then(hourly: int, last_h: int, *, days: int = 6) -> Profile:

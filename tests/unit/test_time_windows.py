@@ -13,7 +13,7 @@ from stream_detector.detection.windows.hours import HoursWindow
 from stream_detector.detection.windows.models import MODELS, ModelWindow, model_hash
 from stream_detector.detection.windows.rate import RateWindow
 from stream_detector.detection.windows.reaction import ReactionWindow
-from stream_detector.detection.windows.weeks import SLACK, STEP, WEEK_S, WeekWindow
+from stream_detector.detection.windows.weeks import WEEK_S, WEEKS, WeekWindow
 from stream_detector.detection.zones import of_country, of_zone
 from stream_detector.domain.calls import ApiCall
 
@@ -99,13 +99,18 @@ def test_a_late_call_counts_where_the_hours_stand_now() -> None:
     assert (window.slot, window.hour_calls) == (int(START_S + DAY_S) // 600, 2)
 
 
-def test_a_steady_climb_fills_the_sum_and_a_jump_does_not() -> None:
-    ramp = weekly([int(200 * 1.254**week) for week in range(14)])
-    jump = weekly([200] * 7 + [3800] * 7)
-    assert ramp.climbed > 0.8
-    assert jump.climbed == pytest.approx(0.0)
-    assert jump.growth() > 2.5
-    assert weekly([200] * 7 + [3800]).climbed == pytest.approx(STEP - SLACK)
+def test_a_steady_climb_goes_further_every_week_and_a_jump_is_none() -> None:
+    after = {weeks: weekly([int(200 * 1.254**week) for week in range(weeks)]).climbed for weeks in (4, 6, 8, 13, 16)}
+    assert after[4] == 0.0
+    assert 0.2 < after[6] < after[8] < after[13] == pytest.approx(after[16], rel=0.1)
+    assert weekly([200] * 7 + [3800]).climbed == 0.0
+    assert weekly([200] * 7 + [3800] * 7).climbed < 0.1
+    assert weekly([200, 400, 800, 1600, 3200] + [3200] * 9).climbed == 0.0
+
+
+def test_a_climb_is_forgotten_a_quarter_after_it_ended() -> None:
+    window = weekly([int(200 * 1.254**week) for week in range(10)] + [1500] * WEEKS)
+    assert (window.climbed, len(window.counts)) == (0.0, WEEKS)
 
 
 def test_a_company_that_doubles_in_a_quarter_does_not_climb() -> None:
@@ -113,11 +118,11 @@ def test_a_company_that_doubles_in_a_quarter_does_not_climb() -> None:
 
 
 def test_growth_from_next_to_nothing_is_small() -> None:
-    assert weekly([int(2 * 1.254**week) for week in range(14)]).climbed < 0.2
+    assert weekly([int(2 * 1.254**week) for week in range(14)]).climbed < 0.4
 
 
 def test_weeks_of_absence_do_not_make_a_climb_of_the_return() -> None:
-    assert weekly([1000, 1000, 1000, 0, 0, 0, 1000, 1000]).climbed == pytest.approx(STEP - 2 * SLACK, abs=0.01)
+    assert weekly([1000, 1000, 1000, 0, 0, 0, 1000, 1000]).climbed == 0.0
 
 
 def test_the_share_of_a_model_moves_from_day_to_day() -> None:
