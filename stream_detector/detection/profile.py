@@ -7,6 +7,7 @@ from stream_detector.detection.windows.budget import BudgetWindow
 from stream_detector.detection.windows.gaps import GapWindow
 from stream_detector.detection.windows.habits import HabitWindow
 from stream_detector.detection.windows.hours import HoursWindow
+from stream_detector.detection.windows.lanes import LaneWindow
 from stream_detector.detection.windows.models import ModelWindow
 from stream_detector.detection.windows.network import NetworkWindow
 from stream_detector.detection.windows.novelty import NoveltyWindow
@@ -82,6 +83,7 @@ class Profile(Struct, array_like=True):
     texts: TextWindow = field(default_factory=TextWindow)
     purposes: PurposeWindow = field(default_factory=PurposeWindow)
     habits: HabitWindow = field(default_factory=HabitWindow)
+    lanes: LaneWindow = field(default_factory=LaneWindow)
 
     def observe(self, call: ApiCall) -> None:
         """Take one call into every window."""
@@ -94,6 +96,7 @@ class Profile(Struct, array_like=True):
         self.rate.observe(call)
         self.gaps.observe(call)
         self.hours.observe(call)
+        self.lanes.observe(call)
         self.weeks.observe(call)
         self.models.observe(call)
         self.reaction.observe(call)

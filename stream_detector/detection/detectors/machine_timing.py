@@ -8,8 +8,12 @@ from msgspec import Struct
 from stream_detector.detection.context import Context
 from stream_detector.detection.profile import Profile
 from stream_detector.detection.windows.gaps import SCHEDULED
+from stream_detector.detection.windows.lanes import Lane
 from stream_detector.detection.windows.rate import DAY_HOURS
 from stream_detector.domain.signals import Family, Reading, Scored, Warming
+
+_MONITOR_CALLS = 61.0
+"""An hour, at most: monitors look every minute or less often."""
 
 
 class MachineTiming(Struct, frozen=True):
@@ -24,13 +28,16 @@ class MachineTiming(Struct, frozen=True):
 
     Evaluations, backfills and load tests are pools as well, for an hour or a night: evidence grows with the time since the
     last rest of an hour, and is whole after `whole_h`. Jobs that a clock starts keep to some seconds of the minute: their
-    gaps and hours say nothing. Pauses after a failed call that are always the same, and not the usual gap, count double.
+    gaps and hours say nothing. A key may carry a pool beside its owner: each software that keeps working (`windows.lanes`) is
+    looked at alone, more slowly (`lane_whole_h`: a night's job beside an app is usual), and its tail is multiplied by the
+    number of those tried. Pauses after a failed call that are always the same, and not the usual gap, count double.
 
     Misses: jitter that imitates bursts, a duty cycle copied from people, loops that wait for a full minute. Honest
     machines run for days too: the ceiling keeps this supporting evidence.
 
     Parameters: `min_gaps` and `min_hours` before an opinion; `min_hour_calls` below which an hour's count is noise;
-    `min_retries` and `fixed_spread` (standard deviation of the logarithm) for pauses.
+    `min_retries` and `fixed_spread` (standard deviation of the logarithm) for pauses; `timer`, the variation below which a lane
+    with a call a minute or less is a monitor's.
 
     Reference: ServeGen (arXiv 2505.09999), language traces of alibaba/ServeGen; pauses of public drivers (1, 2, 30, 60 s).
 
@@ -51,6 +58,8 @@ class MachineTiming(Struct, frozen=True):
     whole_h: float = 3.0
     min_retries: int = 10
     fixed_spread: float = 0.1
+    lane_whole_h: float = 6.0
+    timer: float = 0.02
 
     def score(self, profile: Profile, context: Context) -> Reading:
         """See the class."""
@@ -66,9 +75,25 @@ class MachineTiming(Struct, frozen=True):
         tail = min(1.0, len(tails) * min(tails))
         if self._pauses_alike(profile, evidence):
             tail /= 2
-        if clockwork >= SCHEDULED:
-            return Scored(0.0, evidence)
-        return Scored(1.0 - tail ** min(1.0, work_h / self.whole_h), evidence)
+        tail = 1.0 if clockwork >= SCHEDULED else tail ** min(1.0, work_h / self.whole_h)
+        for lane in profile.lanes.heard():
+            lane_tail = self._lane_tail(lane, profile.lanes.tried)
+            if lane_tail < tail:
+                tail = lane_tail
+                evidence |= _of_lane(lane, profile)
+        return Scored(1.0 - tail, evidence)
+
+    def _lane_tail(self, lane: Lane, tried: int) -> float:
+        """Tail of one software alone; 1 for what a clock or a timer starts."""
+        variation, hours = lane.variation(), lane.hours
+        is_timer = variation < self.timer and lane.calls_per_h() <= _MONITOR_CALLS
+        if is_timer or lane.clockwork() >= SCHEDULED:
+            return 1.0
+        tails = [0.1 * (variation / 0.92) ** 2.1]
+        if hours.hours >= self.min_hours and hours.mean() >= self.min_hour_calls:
+            tails.append(_even_tail(hours.unevenness(), min(float(DAY_HOURS), hours.hours)))
+        tail = min(1.0, (1 + tried) * len(tails) * min(tails))
+        return math.pow(tail, min(1.0, lane.work_h() / self.lane_whole_h))
 
     def _evenness(self, profile: Profile, evidence: dict[str, float]) -> list[float]:
         """Tails of the calls and of the open calls per hour, where there are enough."""
@@ -95,6 +120,17 @@ class MachineTiming(Struct, frozen=True):
         gap_s = profile.gaps.total / profile.gaps.seen
         usual = 0.5 * gap_s < evidence["retry_wait_s"] < 2 * gap_s
         return evidence["retry_spread"] < self.fixed_spread and not usual
+
+
+def _of_lane(lane: Lane, profile: Profile) -> dict[str, float]:
+    """What to say about a lane."""
+    hours = min(float(DAY_HOURS), max(1.0, (profile.last_ts - profile.first_ts) / 3600))
+    return {
+        "lane_variation": lane.variation(),
+        "lane_calls_per_h": lane.calls_per_h(),
+        "lane_work_h": lane.work_h(),
+        "lane_share": min(1.0, lane.calls_per_h() * hours / max(1, profile.rate.day_calls())),
+    }
 
 
 def _even_tail(unevenness: float, hours: float) -> float:
