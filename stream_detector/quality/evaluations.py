@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from msgspec import Struct
 
-from stream_detector.detection.fuse import Risk, fuse
+from stream_detector.detection.fuse import POWER, Risk, fuse
 from stream_detector.detection.ladder import climb
 from stream_detector.detection.policy import Policy
 from stream_detector.detection.profile import Standing
 from stream_detector.detection.weigh import Evidence
 from stream_detector.domain.decisions import Action, Mode, Reason
 from stream_detector.quality.standing import InForce, in_turn
+from stream_detector.quality.traffic import DAY_S
 
 FLOOR = 0.1
 """Evaluations with less risk are not kept: no threshold that is tried reaches down to there."""
@@ -38,6 +39,8 @@ class Evaluations:
     def __init__(self) -> None:
         self.of: dict[str, list[Evaluation]] = {}
         """Client -> its evaluations with some risk, in order."""
+        self.peaks: dict[tuple[str, int], dict[str, float]] = {}
+        """(client, UTC day) -> detector -> the most evidence on that day, before `fuse.POWER`."""
         self.count = 0
         """All of them."""
 
@@ -45,6 +48,11 @@ class Evaluations:
         """Keep one."""
         self.count += 1
         risk = evidence.enforced
+        peaks = self.peaks.setdefault((client, int(now_s // DAY_S)), {})
+        for reason in risk.reasons:
+            weight = reason.weight / POWER.get(reason.detector, 1.0)
+            if weight > peaks.get(reason.detector, 0.0):
+                peaks[reason.detector] = weight
         if risk.value < FLOOR:
             return
         reasons = tuple(Reason(r.detector, r.family, r.suspicion, r.weight, dict(_NO_EVIDENCE)) for r in risk.reasons)

@@ -8,16 +8,12 @@ from stream_detector.quality import honest
 from stream_detector.quality.benchmark import Options, Outcomes
 from stream_detector.quality.honest import Tenure
 from stream_detector.quality.outcome import BatchOutcome, CellOutcome, Trial
-from stream_detector.quality.results import CampaignRow, FamilyResult, OverSeeds, Point, Result
+from stream_detector.quality.results import CampaignRow, FamilyResult, LeftOut, OverSeeds, Point, Result
 from stream_detector.quality.scoring import ALL, precision, summarise
 from stream_detector.quality.slices import BUSY, MIXED, SLICES
 from stream_detector.quality.targets import BUDGET, targets_of
 from stream_detector.quality.trials import AS_IT_IS, THRESHOLD, WITHOUT
 
-_LEFT_OUT = (
-    "No detector is trained on campaigns, and none knows a family's name: thresholds and null models come from honest "
-    "traffic, calibration from the traffic itself. So what is found of a family is what would be found had it never been seen."
-)
 _Place = tuple[int, str]
 """Seed and campaign."""
 
@@ -55,7 +51,7 @@ def result_of(outcomes: Outcomes, options: Options, seconds: float) -> Result:
         rivals=tuple(_points(_merged((each.seed, each.rivals) for each in outcomes.contests), cells).values()),
         as_it_is=ours.get(AS_IT_IS),
         ablation=tuple(point for name, point in ours.items() if name.startswith(WITHOUT)),
-        left_out=_LEFT_OUT,
+        left_out=tuple(_left_out(outcomes.left_out, cells)),
         campaigns=tuple(_row(seed, each) for (seed, _), each in sorted(cells.items())),
     )
 
@@ -145,6 +141,22 @@ def _point(name: str, runs: Sequence[tuple[int, Trial]], cells: Mapping[_Place, 
         honest_share=acted_on / days if days else None,
         by_family={family: mean(mine) for family, mine in sorted(by_family.items())},
     )
+
+
+def _left_out(batches: Sequence[BatchOutcome], cells: Mapping[_Place, CellOutcome]) -> Iterable[LeftOut]:
+    """By family; over all seeds that tried."""
+    tried: defaultdict[str, list[tuple[bool, bool]]] = defaultdict(list)
+    for batch in batches:
+        for each in batch.cells:
+            usual = cells[batch.seed, each.figures.id].figures
+            tried[usual.family].append((usual.found, each.figures.found))
+    for family, found in sorted(tried.items()):
+        yield LeftOut(
+            family=family,
+            campaigns=len(found),
+            recall=mean(usual for usual, _ in found),
+            unlearned=mean(unlearned for _, unlearned in found),
+        )
 
 
 def _row(seed: int, each: CellOutcome) -> CampaignRow:

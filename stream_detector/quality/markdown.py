@@ -34,8 +34,7 @@ def render(result: Result) -> str:
                 _rivals(result),
             ),
             *_part("Without one detector", ("detector", "recall lost, points"), _ablation(result)),
-            "",
-            result.left_out,
+            *_part("Families never seen", ("family", "campaigns", "recall", "never seen"), _left_out(result)),
             "",
         ]
     )
@@ -106,3 +105,9 @@ def _ablation(result: Result) -> Iterable[Sequence[str]]:
         return []
     lost = sorted(result.ablation, key=lambda point: point.recall)
     return [(point.name.removeprefix("without "), f"{(usual.recall - point.recall) * 100:.1f}") for point in lost]
+
+
+def _left_out(result: Result) -> Iterable[Sequence[str]]:
+    return [
+        (each.family, number(each.campaigns), percent(each.recall), percent(each.unlearned)) for each in result.left_out
+    ]

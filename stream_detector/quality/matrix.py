@@ -67,10 +67,10 @@ class Extent(Struct, frozen=True, kw_only=True):
     """How much of the matrix to run."""
 
     clients: int = 200
-    scale: float = 0.1
+    scale: float = 0.08
     days: float = 14.0
-    slow_clients: int = 50
-    slow_scale: float = 0.05
+    slow_clients: int = 40
+    slow_scale: float = 0.03
     slow_days: float = 91.0
     is_quick: bool = False
     """A third of the cells, and no slow campaigns."""
@@ -114,26 +114,26 @@ def _fast_cells(rng: Random, family: Family, extent: Extent) -> Iterator[Cell]:
         return cell_of(family, rate, accounts, variant, {"start_after_s": begin_s, **settings})
 
     yield cell(30, 9)
-    yield cell(100, 9)
-    yield cell(1_000, 3)
+    yield cell(100, 7)
+    yield cell(1_000, 2)
     if family not in _NEVER_HOT:
-        yield cell(10_000, 0.6)
-    for share, days in ((0.5, 3), (0.25, 5), (0.1, 8), (0.05, 8)):
+        yield cell(10_000, 0.4)
+    for share, days in ((0.5, 2), (0.25, 3), (0.1, 6), (0.05, 6)):
         yield cell(1_000 if few == 1 else 300, days, mix=1 - share, cover=rng.choice(list(Cover)))
-    yield cell(300, 3, 4)
-    yield cell(100, 4, 16)
+    yield cell(300, 2, 4)
+    yield cell(100, 2.5, 16)
     yield cell(
         300,
-        4,
+        3,
         variant="bought accounts, homes, relay",
         age=Age.AGED,
         network=Network.RESIDENTIAL,
         harness=Harness.RELAY,
     )
     yield cell(
-        300, 4, variant="weeks old, VPN, framework", age=Age.WEEKS, network=Network.VPN, harness=Harness.FRAMEWORK
+        300, 3, variant="weeks old, VPN, framework", age=Age.WEEKS, network=Network.VPN, harness=Harness.FRAMEWORK
     )
-    yield cell(300, 4, variant="paraphrased, many languages", template=Template.PARAPHRASED, language=Language.MIXED)
+    yield cell(300, 3, variant="paraphrased, many languages", template=Template.PARAPHRASED, language=Language.MIXED)
 
 
 def _slow_cells(rng: Random, family: Family) -> Iterator[Cell]:

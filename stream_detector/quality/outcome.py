@@ -27,6 +27,16 @@ class Trial(Struct, frozen=True, kw_only=True):
     """Of these."""
 
 
+class Peaks(Struct, frozen=True):
+    """The most that detectors said of a client on one UTC day."""
+
+    client: str
+    family: str
+    """Empty for an honest client."""
+    evidence: dict[str, float]
+    """Detector -> evidence, before `fuse.POWER`."""
+
+
 class BatchOutcome(Struct, frozen=True, kw_only=True):
     """One batch."""
 
@@ -37,6 +47,7 @@ class BatchOutcome(Struct, frozen=True, kw_only=True):
     """Honest clients."""
     trials: dict[str, Trial]
     """"as it is", "without DETECTOR" and "threshold RISK": all from kept evaluations."""
+    peaks: tuple[Peaks, ...]
     calls: int
     evaluations: int
     engine_s: float

@@ -34,7 +34,7 @@ def render(result: Result) -> str:
         trade_plot=plots.trade_plot(result),
         rival_table=_rivals(result),
         ablation_plot=plots.ablation_plot(result) or _NOTHING,
-        left_out=html.escape(result.left_out),
+        left_out=_left_out(result),
         rate_plot=plots.curve_plot(result, "Recall by rate", rate_of) or _NOTHING,
         share_plot=plots.curve_plot(result, "Recall by share", share_of) or _NOTHING,
         accounts_plot=plots.curve_plot(result, "Recall by accounts", accounts_of) or _NOTHING,
@@ -186,6 +186,20 @@ def _point_row(name: str, point: Point) -> list[str]:
             for value in (point.recall, point.busy_recall, point.mixed_recall, point.leaked)
         ),
     ]
+
+
+def _left_out(result: Result) -> str:
+    rows = [
+        [
+            cell(each.family, "name"),
+            cell(number(each.campaigns), "number"),
+            cell(percent(each.recall), "number"),
+            cell(percent(each.unlearned), "number"),
+        ]
+        for each in result.left_out
+    ]
+    heads = ["family", "campaigns#", "recall#", "never seen#"]
+    return table("Recall of families that nothing was learned from", heads, rows) if rows else _NOTHING
 
 
 def _missed(result: Result) -> str:

@@ -44,6 +44,17 @@ class Point(Struct, frozen=True, kw_only=True):
     """Recall."""
 
 
+class LeftOut(Struct, frozen=True, kw_only=True):
+    """A family, met by a detector that never saw it."""
+
+    family: str
+    campaigns: int
+    recall: float
+    """Of the shipped detector, on the same campaigns."""
+    unlearned: float
+    """Of the one that never saw the family."""
+
+
 class Target(Struct, frozen=True, kw_only=True):
     """What the project has promised, and what came of it."""
 
@@ -101,6 +112,6 @@ class Result(Struct, frozen=True, kw_only=True):
     """Decisions repeated from kept evaluations: what ablation is compared with."""
     ablation: tuple[Point, ...]
     """Without one detector each."""
-    left_out: str
-    """What leaving one family out changes."""
+    left_out: tuple[LeftOut, ...]
+    """What is found of families that nothing was learned from."""
     campaigns: tuple[CampaignRow, ...]

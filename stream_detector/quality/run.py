@@ -19,13 +19,15 @@ from stream_detector.domain.decisions import Decision, Source
 from stream_detector.quality.evaluations import Evaluations
 from stream_detector.quality.inputs import Inputs, completed, sources_of
 from stream_detector.quality.matrix import Batch
-from stream_detector.quality.outcome import BatchOutcome, CellOutcome
+from stream_detector.quality.outcome import BatchOutcome, CellOutcome, Peaks
 from stream_detector.quality.scoring import judge
 from stream_detector.quality.spool import read_calls, written
 from stream_detector.quality.standing import in_force
 from stream_detector.quality.traffic import Sent, Traffic
 from stream_detector.quality.trials import Scene, trials_of
 from stream_detector.quality.truth import scenario_of, truth_of
+from stream_detector.quality.unlearned import purposes_without
+from stream_detector.simulate.campaigns import Family
 from stream_detector.simulate.scenario import traffic
 
 
@@ -39,6 +41,8 @@ class Run(Struct, frozen=True, kw_only=True):
     campaigns: Path | None = None
     """Where to write the calls of the campaigns, for the rivals; None for nowhere."""
     with_trials: bool = True
+    unlearned: Family | None = None
+    """The engine knows nothing that was learned from this family."""
 
 
 class _Watched(Struct, frozen=True):
@@ -53,7 +57,7 @@ def run_batch(batch: Batch, run: Run) -> BatchOutcome:
     """From start to end, in this process; the same batch gives the same outcome."""
     started_s = time.perf_counter()
     truth = truth_of(batch)
-    watched = _observe(_calls(batch, run), run.policy)
+    watched = _observe(_calls(batch, run), run)
     engine_s = time.perf_counter() - started_s
     judged = judge(truth, in_force(watched.decisions), watched.traffic)
     days = int(sum(person.days or 0 for person in judged.people.values()))
@@ -66,6 +70,10 @@ def run_batch(batch: Batch, run: Run) -> BatchOutcome:
         cells=tuple(CellOutcome(cells[each.id], each) for each in judged.campaigns),
         people=judged.people,
         trials=trials,
+        peaks=tuple(
+            Peaks(client, truth[client].kind if truth[client].campaign else "", evidence)
+            for (client, _), evidence in watched.evaluations.peaks.items()
+        ),
         calls=sum(len(sent.times) for sent in watched.traffic.values()),
         evaluations=watched.evaluations.count,
         engine_s=engine_s,
@@ -80,12 +88,15 @@ def _calls(batch: Batch, run: Run) -> Iterator[ApiCall]:
     return heapq.merge(read_calls(run.population), campaigns, key=attrgetter("ts"))
 
 
-def _observe(calls: Iterable[ApiCall], policy: Policy) -> _Watched:
+def _observe(calls: Iterable[ApiCall], run: Run) -> _Watched:
     """As the service does, in one partition."""
     evaluations, seen = Evaluations(), Traffic()
-    engine = Engine(build_all(), policy, evaluations)
-    allowed_until = {entry.client: entry.expires.timestamp() for entry in policy.allowlist}
-    scope = Scope(Partition(), Neighbours(), allowed_until)
+    engine = Engine(build_all(), run.policy, evaluations)
+    allowed_until = {entry.client: entry.expires.timestamp() for entry in run.policy.allowlist}
+    partition = Partition()
+    if run.unlearned is not None:
+        partition.purposes = purposes_without(run.unlearned)
+    scope = Scope(partition, Neighbours(), allowed_until)
     profiles: dict[str, Profile] = {}
     decisions = []
     for offset, call in enumerate(calls):
