@@ -25,8 +25,10 @@ MEAN_AGE_S = 400 * DAY_S
 """Accounts open at a steady rate and close after this time on average: plain choice."""
 FRESH_S = Span(-5 * DAY_S, 2 * DAY_S)
 """When fresh accounts are opened, from the start of the simulation."""
-RELEASED_S = 41 * HOUR_S
-"""When the provider publishes a new model, from the start of the simulation: by default Tuesday, 17:00 UTC."""
+RELEASED_S = 8 * DAY_S + 17 * HOUR_S
+"""When the provider publishes a new model, from the start of the simulation: by default on the second Tuesday, 17:00 UTC.
+
+After a week, because what is new to everybody can only be told from what was there before."""
 Weights = tuple[tuple[str, float], ...]
 """Classes and how many of their clients there are for each one of the others."""
 USUAL: Weights = tuple((kind.name, kind.share) for kind in KINDS if kind.share > 0)

@@ -26,8 +26,9 @@ LOOK_ALIKES = [kind.name for kind in KINDS if kind.share == 0]
 
 @cache
 def week_of(kind: str) -> tuple[tuple[ApiCall, ...], ...]:
-    """A week of some clients of a class, busiest first; without those that made less than ten calls."""
-    scenario = Scenario(seed=5, clients=CLIENTS, duration_s=7 * DAY_S, campaigns=(), kinds=((kind, 1.0),), scale=0.5)
+    """A week of some clients of a class (and the release), busiest first; without those that made less than ten calls."""
+    days = 12 if kind.startswith("release_") else 7
+    scenario = Scenario(seed=5, clients=CLIENTS, duration_s=days * DAY_S, campaigns=(), kinds=((kind, 1.0),), scale=0.5)
     calls = defaultdict(list)
     for call in traffic(scenario, prompt_text):
         calls[call.client].append(call)
