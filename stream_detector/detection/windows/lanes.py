@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from stream_detector.detection.hashing import hash64
 from stream_detector.detection.windows.gaps import DIAL_S, DIAL_STEP_S, MEMORY
 from stream_detector.detection.windows.hours import Spread
-from stream_detector.domain.addresses import network_of
+from stream_detector.detection.windows.network import place_of
 from stream_detector.domain.calls import ApiCall
 
 PLACES = 2
@@ -169,4 +169,4 @@ def _software(agent: str | None, stack: str | None) -> int:
 
 
 def _network(ip: str | None) -> int:
-    return 0 if ip is None else hash64(network_of(ip)) & _MASK32
+    return 0 if ip is None else place_of(ip).network & _MASK32
