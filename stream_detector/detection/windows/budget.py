@@ -4,6 +4,7 @@ import math
 
 from msgspec import Struct, field
 
+from stream_detector.detection.cues import Cue
 from stream_detector.detection.windows.distinct import Distinct
 from stream_detector.domain.calls import ApiCall
 
@@ -12,15 +13,22 @@ MEMORY_S = 90 * 86_400.0
 FORGET_EVERY_S = 3600.0
 
 
-class BudgetWindow(Struct, array_like=True):
-    """Distinct prompts of a lifetime; output tokens, exponentially forgotten over 90 days."""
+_DESCRIPTIVE = int(Cue.BENCHMARK)
 
-    prompts: Distinct = field(default_factory=lambda: Distinct.of(7))
+
+class BudgetWindow(Struct, array_like=True):
+    """Distinct prompts of a lifetime, and how many bore cues; output tokens, exponentially forgotten over 90 days."""
+
+    prompts: Distinct = field(default_factory=lambda: Distinct.of(6))
     output_tokens: float = 0.0
     input_tokens: float = 0.0
     updated_ts: float = -1.0
     quota: float = -1.0
     """Calls a day that the subscription allows, read about once an hour; -1 where the gateway does not say."""
+    seen: int = 0
+    """Prompts of a lifetime,"""
+    cued: int = 0
+    """and those with a cue other than `BENCHMARK`."""
 
     def observe(self, call: ApiCall) -> None:
         """Count one call."""
@@ -30,8 +38,12 @@ class BudgetWindow(Struct, array_like=True):
                 self.quota = call.quota
         self.output_tokens += call.output_tokens or 0
         self.input_tokens += call.input_tokens or 0
-        if call.sketch is not None:
-            self.prompts.add(call.sketch.digest)
+        sketch = call.sketch
+        if sketch is not None:
+            self.prompts.add(sketch.digest)
+            self.seen += 1
+            if sketch.cues and sketch.cues != _DESCRIPTIVE:
+                self.cued += 1
 
     def _forget(self, ts: float) -> None:
         if self.updated_ts >= 0:

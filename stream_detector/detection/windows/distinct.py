@@ -15,6 +15,7 @@ _POWERS = np.array([2.0**-rank for rank in range(66)])
 _BELOW = tuple((1 << rank) - 1 for rank in range(66))
 """A hash with one of these bits has a lower or equal rank: most hashes of a busy client end there."""
 _SENTINEL = 1 << 60
+_DAY_S = 86_400.0
 _SMALL = 2.5
 """Times the number of registers: linear counting is better up to there."""
 _LARGE = 128
@@ -71,19 +72,20 @@ class Distinct(Struct, array_like=True, gc=False):
 class SlidingDistinct(Struct, array_like=True, gc=False):
     """Counts the distinct hashes of the last one to two periods (two generations)."""
 
-    period_s: float
+    days: int
+    """Of a period."""
     current: bytearray
     previous: bytearray
     epoch: int = field(default=-1)
 
     @classmethod
     def of(cls, precision: int, period_s: float) -> Self:
-        """Twice `2**precision` bytes."""
-        return cls(period_s, _zeros(precision), _zeros(precision))
+        """Twice `2**precision` bytes; a period is some days."""
+        return cls(int(period_s // _DAY_S), _zeros(precision), _zeros(precision))
 
     def add(self, ts: float, hashed: int) -> None:
         """Count one item at event time `ts`; late items count in the current period."""
-        epoch = int(ts // self.period_s)
+        epoch = int(ts // _DAY_S) // self.days
         if epoch > self.epoch:
             self._advance(epoch)
         registers = self.current
@@ -101,7 +103,7 @@ class SlidingDistinct(Struct, array_like=True, gc=False):
 
     def count(self, now_s: float) -> float:
         """Estimated number of distinct items in the period of `now_s` and the one before, whenever the last one came."""
-        passed = int(now_s // self.period_s) - self.epoch
+        passed = int(now_s // _DAY_S) // self.days - self.epoch
         if passed > 1:
             return 0.0
         if passed == 1 or self.previous.count(0) == len(self.previous):

@@ -5,14 +5,20 @@ import math
 from msgspec import Struct, field
 
 from stream_detector.detection.windows.distinct import Distinct, SlidingDistinct, estimate
-from stream_detector.domain.calls import ApiCall
+from stream_detector.domain.calls import ApiCall, Sketch
 
 DAY_S = 86_400.0
 SHINGLES = 2
 """Of each prompt: a sample is enough for a growth law."""
 MEMORY_DAYS = 30.0
-"""Time constant of the stock of fresh bare prompts."""
+"""Time constant of the stock of fresh bare prompts, and of the days on which there were some."""
+SWEEP_DAY = 500.0
+"""Fresh bare prompts that make a day one of a sweep: more than a student's script sends. Half as many count a quarter."""
+STUDY_DAY = 50.0
+"""As many as make it a day of steady collecting; fewer count in proportion."""
 HANDFUL = 5.0
+BRIEF_CHARS = 24
+"""A prompt of so few characters is no question: it opens like all the others, whatever number it ends with."""
 ALONE_TOKENS = 32
 """A prompt stands alone if its call has at most so many more input tokens than the prompt has characters."""
 
@@ -24,7 +30,7 @@ class NoveltyWindow(Struct, array_like=True):
     prompt's), no prefix that it shares with the others (`openings`), and it was never asked before.
     """
 
-    prompts: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(7, DAY_S))
+    prompts: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(6, DAY_S))
     heads: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(6, DAY_S))
     openings: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(5, DAY_S))
     shingles: Distinct = field(default_factory=lambda: Distinct.of(6))
@@ -43,7 +49,13 @@ class NoveltyWindow(Struct, array_like=True):
     known_before: float = 0.0
     """and when yesterday began."""
     stock: float = 0.0
-    """Fresh bare prompts of the days before today, exponentially forgotten over `MEMORY_DAYS`."""
+    """Fresh bare prompts of the days before today, exponentially forgotten over `MEMORY_DAYS`;"""
+    sweep_days: float = 0.0
+    """of those days the ones of a sweep, forgotten likewise,"""
+    study_days: float = 0.0
+    """and the ones of steady collecting;"""
+    taken: float = 0.0
+    """all of these prompts, never forgotten."""
     last_head: int = -1
 
     def observe(self, call: ApiCall) -> None:
@@ -67,17 +79,19 @@ class NoveltyWindow(Struct, array_like=True):
         if sketch.head != self.last_head or is_new_day:
             self.last_head = sketch.head
             self.heads.add(ts, sketch.head)
-            self.openings.add(ts, sketch.head if sketch.opening is None else sketch.opening)
+            self.openings.add(ts, _opening(sketch))
         for shingle in sketch.shingles[:SHINGLES]:
             self.shingles.add(shingle)
 
     def _turn(self, day: int) -> None:
         known = self.shingles.count()
         if self.today:
-            heads, openings = estimate(self.heads.current), estimate(self.openings.current)
-            fresh = min(1.0, (known - self.known) / self.today)
-            bare = fresh * bareness(self.today, self.alone, heads, openings)
-            self.stock = (self.stock + bare) * math.exp((self.day - day) / MEMORY_DAYS)
+            bare = self._bare_today(known)
+            keep = math.exp((self.day - day) / MEMORY_DAYS)
+            self.stock = (self.stock + bare) * keep
+            self.sweep_days = (self.sweep_days + min(1.0, bare / SWEEP_DAY) ** 2) * keep
+            self.study_days = (self.study_days + min(1.0, bare / STUDY_DAY)) * keep
+            self.taken += bare
         is_next = day == self.day + 1
         self.yesterday, self.alone_before = (self.today, self.alone) if is_next else (0, 0)
         self.known_before = self.known if is_next else known
@@ -103,12 +117,43 @@ class NoveltyWindow(Struct, array_like=True):
             return 0.0
         return self.fresh() * bareness(recent, alone, heads, self.openings.count(now_s))
 
+    def swept(self, bare: float) -> "Swept":
+        """The sums over the month and the lifetime, today included; `bare`: as counted, nothing more to add if it is 0."""
+        today = min(bare, self._bare_today(self.shingles.count())) if bare > 0 else 0.0
+        return Swept(
+            month=self.stock + today,
+            sweep_days=self.sweep_days + min(1.0, today / SWEEP_DAY) ** 2,
+            study_days=self.study_days + min(1.0, today / STUDY_DAY),
+            lifetime=self.taken + today,
+        )
+
+    def _bare_today(self, known: float) -> float:
+        heads, openings = estimate(self.heads.current), estimate(self.openings.current)
+        fresh = min(1.0, (known - self.known) / max(1, self.today))
+        return fresh * bareness(self.today, self.alone, heads, openings)
+
     def growth(self) -> float:
         """Heaps exponent of the shingles, d log U / d log N: 1 when every prompt is new, near 0 for one template."""
         if self.half_seen <= 1 or self.seen <= self.half_seen:
             return 1.0
         gained = math.log((self.shingles.count() + 1) / (self.half_shingles + 1))
         return max(0.0, min(1.0, gained / math.log(self.seen / self.half_seen)))
+
+
+class Swept(Struct, frozen=True, gc=False):
+    """Fresh bare prompts in the long run."""
+
+    month: float
+    """Slowly forgotten, as are the days."""
+    sweep_days: float
+    study_days: float
+    lifetime: float
+
+
+def _opening(sketch: Sketch) -> int:
+    if sketch.chars <= BRIEF_CHARS:
+        return 0
+    return sketch.head if sketch.opening is None else sketch.opening
 
 
 _ALONE_FLOOR = 0.1

@@ -7,11 +7,12 @@ from stream_detector.domain.calls import Sketch
 HEADS = 8
 MEMORY = 512
 """At this many prompts all counts are halved."""
-RING = 16
+RING = 12
 NEAR_BITS = 6
 RECURRING = 4
 """From so many prompts on a head is a template, and the bodies behind it are counted."""
-_BODY_BITS = 0xFFFFF
+_BODY_BITS = 20
+_LAST_BODY = (1 << _BODY_BITS) - 1
 
 
 class TemplateWindow(Struct, array_like=True, gc=False):
@@ -23,9 +24,9 @@ class TemplateWindow(Struct, array_like=True, gc=False):
     cursor: int = 0
     near: int = 0
     bodies: dict[int, int] = field(default_factory=dict)
-    """Recurring head -> prompts whose text is not that of the one before: a greeting has none, a template has many."""
-    last: dict[int, int] = field(default_factory=dict)
-    """Recurring head -> a few bits of the last text."""
+    """Recurring head -> prompts whose text is not that of the one before, and below `_BODY_BITS` some bits of the last text.
+
+    A greeting has no such prompts, a template has many."""
 
     def observe(self, sketch: Sketch) -> None:
         """Count one prompt."""
@@ -38,7 +39,7 @@ class TemplateWindow(Struct, array_like=True, gc=False):
         if count is not None:
             heads[head] = count + 1
             if count >= RECURRING:
-                self._recur(head, sketch.digest & _BODY_BITS)
+                self._recur(head, sketch.digest & _LAST_BODY)
             if count > 1:
                 self.near += 1
                 return
@@ -48,13 +49,12 @@ class TemplateWindow(Struct, array_like=True, gc=False):
             rarest = min(heads, key=heads.__getitem__)
             heads[head] = heads.pop(rarest) + 1
             self.bodies.pop(rarest, None)
-            self.last.pop(rarest, None)
         self._compare(int.from_bytes(sketch.simhash, "little"))
 
     def _recur(self, head: int, body: int) -> None:
-        if self.last.get(head) != body:
-            self.last[head] = body
-            self.bodies[head] = self.bodies.get(head, 0) + 1
+        known = self.bodies.get(head, -1)
+        if known & _LAST_BODY != body or known < 0:
+            self.bodies[head] = (max(0, known >> _BODY_BITS) + 1) << _BODY_BITS | body
 
     def _compare(self, simhash: int) -> None:
         for other in self.ring:
@@ -71,8 +71,11 @@ class TemplateWindow(Struct, array_like=True, gc=False):
         self.seen >>= 1
         self.near >>= 1
         self.heads = {head: count >> 1 for head, count in self.heads.items() if count > 1}
-        self.bodies = {head: count >> 1 for head, count in self.bodies.items() if head in self.heads}
-        self.last = {head: body for head, body in self.last.items() if head in self.heads}
+        self.bodies = {
+            head: known >> _BODY_BITS + 1 << _BODY_BITS | known & _LAST_BODY
+            for head, known in self.bodies.items()
+            if head in self.heads
+        }
 
     def top(self) -> tuple[int, float]:
         """The commonest head and its share of the last prompts, 0 to 1; (0, 0.0) before the first."""
@@ -82,8 +85,8 @@ class TemplateWindow(Struct, array_like=True, gc=False):
         return head, min(1.0, self.heads[head] / self.seen)
 
     def filled(self) -> list[int]:
-        """Prompts with ever new bodies behind each recurring head, the commonest first."""
-        return sorted(self.bodies.values(), reverse=True)
+        """Prompts with ever new bodies behind each recurring head, most first."""
+        return sorted((known >> _BODY_BITS for known in self.bodies.values()), reverse=True)
 
     def near_share(self) -> float:
         """Share of prompts that have a near-duplicate among the last ones, 0 to 1."""
