@@ -7,8 +7,8 @@ from msgspec import Struct
 from stream_detector.pages import svg
 from stream_detector.pages.svg import Scale
 
-WIDTH = 960.0
-_LABEL = 330.0
+WIDTH = 760.0
+_LABEL = 250.0
 _RIGHT = 24.0
 _LANE = 30.0
 _AXIS = 26.0

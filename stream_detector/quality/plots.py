@@ -16,7 +16,7 @@ _SHARES = [(0.0, "0 %"), (0.25, "25 %"), (0.5, "50 %"), (0.75, "75 %"), (1.0, "1
 _LEAST = 0.0001
 """Lower end of logarithmic scales: 0.01 %."""
 _DECADES = [(-4.0, "0.01 %"), (-3.0, "0.1 %"), (-2.0, "1 %"), (-1.0, "10 %"), (0.0, "100 %")]
-_LEFT, _RIGHT, _TOP, _FLOOR, _HEIGHT = 56.0, 170.0, 14.0, 330.0, 370.0
+_LEFT, _RIGHT, _TOP, _FLOOR, _HEIGHT = 56.0, 190.0, 14.0, 330.0, 360.0
 
 
 def recall_plot(result: Result) -> str:

@@ -84,13 +84,13 @@ def _targets(result: Result) -> str:
     rows = [
         [
             word("kept", "caught") if target.met else word("missed", "missed"),
-            cell(target.name, "word"),
-            cell(target.wanted, "number"),
             cell(target.measured, "number"),
+            cell(target.wanted, "number"),
+            cell(target.name, "word"),
         ]
         for target in result.targets
     ]
-    return table("What was promised", ["", "", "wanted#", "measured#"], rows)
+    return table("What was promised", ["", "measured#", "wanted#", ""], rows)
 
 
 def _families(result: Result) -> str:
@@ -155,7 +155,7 @@ def _honest_row(each: HonestFigures) -> list[str]:
         cell(number(each.clients), "number"),
         cell(number(each.client_days), "number"),
         cell(number(each.acted_on), "number"),
-        word(share, "missed") if over else cell(share, "number"),
+        cell(share, "number over" if over else "number"),
         cell(f"{percent(each.low, 2)} - {percent(each.high, 2)}", "number"),
         cell(number(each.blocked), "number"),
         cell(percent(refused, 2), "number"),
@@ -163,7 +163,7 @@ def _honest_row(each: HonestFigures) -> list[str]:
 
 
 def _rivals(result: Result) -> str:
-    ours = [("stream_detector", result.as_it_is), (f"at the {BUDGET:.1%} budget", result.at_budget)]
+    ours = [("stream_detector", result.as_it_is), (f"at the {percent(BUDGET)} budget", result.at_budget)]
     points = [*((name, point) for name, point in ours if point), *((point.name, point) for point in result.rivals)]
     rows = [_point_row(name, point) for name, point in points]
     heads = [

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from stream_detector.quality.figures import HonestFigures
 from stream_detector.quality.results import FamilyResult, OverSeeds, Target
 from stream_detector.quality.slices import BUSY, MIXED
+from stream_detector.quality.words import percent
 
 BUDGET = 0.001
 """Honest client-days that may be acted on."""
@@ -23,10 +24,12 @@ def targets_of(
     """All of them, as they are written in the issue."""
     worst = max(classes, key=lambda each: each.share or 0.0)
     return (
-        _target("honest client-days acted on", f"≤ {BUDGET:.1%}", everybody.share, everybody.share, at_most=BUDGET),
+        _target(
+            "honest client-days acted on", f"≤ {percent(BUDGET)}", everybody.share, everybody.share, at_most=BUDGET
+        ),
         _target(
             f"the same, worst class ({worst.kind})",
-            f"≤ {CLASS_BUDGET:.1%}",
+            f"≤ {percent(CLASS_BUDGET)}",
             worst.share,
             worst.share,
             at_most=CLASS_BUDGET,
@@ -36,7 +39,7 @@ def targets_of(
         _leak(overall),
         _target(
             "blocked clients that belong to campaigns",
-            f"≥ {PRECISION:.1%}",
+            f"≥ {percent(PRECISION)}",
             block_precision.mean,
             None if block_precision.mean is None else 1 - block_precision.mean,
             at_most=1 - PRECISION,
@@ -48,7 +51,7 @@ def _target(name: str, wanted: str, measured: float | None, badness: float | Non
     return Target(
         name=name,
         wanted=wanted,
-        measured="-" if measured is None else f"{measured:.2%}",
+        measured=percent(measured, 2),
         met=badness is not None and badness <= at_most + 1e-12,
     )
 
@@ -58,10 +61,10 @@ def _weakest(families: Sequence[FamilyResult], title: str, name: str, wanted: fl
     known = [(each.recall[title].mean, each.family) for each in families]
     recall, family = min(((value, which) for value, which in known if value is not None), default=(None, "none"))
     badness = None if recall is None else 1 - recall
-    return _target(f"{name}, worst family ({family})", f"≥ {wanted:.0%}", recall, badness, at_most=1 - wanted)
+    return _target(f"{name}, worst family ({family})", f"≥ {percent(wanted, 0)}", recall, badness, at_most=1 - wanted)
 
 
 def _leak(overall: FamilyResult) -> Target:
     share = overall.busy.throttle.planned_share.median if overall.busy else None
     name = "median share of a planned campaign's calls before its throttle, ≥ 100 calls per account and day"
-    return _target(name, f"≤ {LEAKED:.0%}", share, share, at_most=LEAKED)
+    return _target(name, f"≤ {percent(LEAKED, 0)}", share, share, at_most=LEAKED)
