@@ -11,40 +11,37 @@ from river import stats
 
 
 class Baseline:
-    """Online model of one number. Encoded as plain values (`state`, `from_state`)."""
+    """Online model of one number. Encoded as plain values (`state`, `from_state`).
 
-    __slots__ = ("memory", "model")
+    Between two values it holds numbers only: a client has several baselines, and River's objects are ten times as large.
+    """
+
+    __slots__ = ("_squares", "mean", "memory", "seen")
 
     def __init__(self, memory: float = 50.0) -> None:
         """Forget with the time constant `memory`, in values."""
         self.memory = memory
-        self.model = stats.Var()
-
-    @property
-    def seen(self) -> float:
+        self.seen = 0.0
         """Values taken in, at most `memory`."""
-        seen: float = self.model.mean.n
-        return seen
-
-    @property
-    def mean(self) -> float:
-        """Mean; 0 before the first value."""
-        mean: float = self.model.mean.get()
-        return mean
+        self.mean = 0.0
+        """0 before the first value."""
+        self._squares = 0.0
+        """Sum of squared deviations."""
 
     @property
     def variance(self) -> float:
         """Variance; 0 before the second value."""
-        variance: float = self.model.get()
-        return max(0.0, variance)
+        return max(0.0, self._squares / (self.seen - 1)) if self.seen > 1 else 0.0
 
     def learn(self, value: float) -> None:
         """Take one value in."""
-        model = self.model
+        model = stats.Var()
+        model.mean.n, model.mean._mean, model._S = self.seen, self.mean, self._squares  # noqa: SLF001 - no warm start
         model.update(value)
-        if model.mean.n > self.memory:
-            model._S *= self.memory / model.mean.n  # noqa: SLF001 - River's own forgetting has no warm start
-            model.mean.n = self.memory
+        self.seen, self.mean, self._squares = model.mean.n, model.mean.get(), model._S  # noqa: SLF001
+        if self.seen > self.memory:
+            self._squares *= self.memory / self.seen
+            self.seen = self.memory
 
     def deviations(self, value: float, noise: float) -> float:
         """How many standard deviations `value` lies above the mean; `noise` is added to the variance, must be > 0."""
@@ -52,15 +49,13 @@ class Baseline:
 
     def state(self) -> tuple[float, float, float, float]:
         """Everything needed to go on: memory, values seen, mean, sum of squared deviations."""
-        model = self.model
-        return self.memory, model.mean.n, model.mean._mean, model._S  # noqa: SLF001 - explicit instead of a pickle
+        return self.memory, self.seen, self.mean, self._squares
 
     @classmethod
     def from_state(cls, state: tuple[float, float, float, float]) -> Self:
         """Exactly the baseline that `state` was taken from."""
         baseline = cls(state[0])
-        model = baseline.model
-        model.mean.n, model.mean._mean, model._S = state[1:]  # noqa: SLF001
+        baseline.seen, baseline.mean, baseline._squares = state[1:]
         return baseline
 
     def __eq__(self, other: object) -> bool:
