@@ -32,8 +32,8 @@ class MachineTiming(Struct, frozen=True):
     looked at alone, more slowly (`lane_whole_h`: a night's job beside an app is usual), and its tail is multiplied by the
     number of those tried. Pauses after a failed call that are always the same, and not the usual gap, count double.
 
-    Misses: jitter that imitates bursts, a duty cycle copied from people, loops that wait for a full minute. Honest
-    machines run for days too: the ceiling keeps this supporting evidence.
+    Misses: jitter that imitates bursts, a duty cycle copied from people, loops that wait for a full minute, a pool that shows
+    its owner's software. Honest machines run for days too, alone or beside an app: the ceiling keeps this supporting evidence.
 
     Parameters: `min_gaps` and `min_hours` before an opinion; `min_hour_calls` below which an hour's count is noise;
     `min_retries` and `fixed_spread` (standard deviation of the logarithm) for pauses; `timer`, the variation below which a lane

@@ -113,16 +113,15 @@ class LaneWindow(Struct, array_like=True, gc=False):
 
     def observe(self, call: ApiCall) -> None:
         """Count one call."""
-        software = _software(call.ua, call.ja4)
-        if software == self.usual and not self.lanes:
-            return
-        self._sort(software or _network(call.ip), call.ts)
+        software = _software(call.ua, call.ja4) or _network(call.ip)
+        if software and (self.lanes or software != self.usual):
+            self._sort(software, call.ts)
 
     def _sort(self, software: int, ts: float) -> None:
-        """A call of a client that has several kinds of software, or of one of which none is known."""
+        """A call of a client that has several kinds of software, or the first call with any."""
         lanes = self.lanes
         if not lanes:
-            if self.usual and software != self.usual:
+            if self.usual:
                 lanes += (Lane(self.usual, ts, ts), Lane(software, ts, ts))
             else:
                 self.usual = software
