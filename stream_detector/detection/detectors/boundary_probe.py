@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from stream_detector.detection.context import Context
 from stream_detector.detection.cues import Cue
-from stream_detector.detection.detectors.cue_shares import cued, doubt, share_tail
+from stream_detector.detection.detectors.cue_shares import cued, share_tail
 from stream_detector.detection.detectors.tails import power_tail
 from stream_detector.detection.profile import Profile
 from stream_detector.detection.windows.purposes import PurposeWindow
@@ -14,18 +14,20 @@ from stream_detector.domain.signals import Family, Reading, Scored, Warming
 
 
 class BoundaryProbe(Struct, frozen=True):
-    """Two tests, of outcomes and of words; the smaller tail counts, twice, because both were tried.
+    """Refusals, times how often the client walked from one to an answer; or words. The smaller tail counts.
 
-    Outcomes: the share of refused answers (beta-binomial, as for cues), times the tail of how often a refused prompt was
-    answered once a few words were changed: who maps the boundary walks along it, who was refused by mistake gives up or
-    asks for something else. Words: prompts with the cue `REFUSAL`, as in `reasoning_elicitation`. The purpose model's odds
-    are a factor on both.
+    Who maps the boundary asks the refused prompt again, a few words changed, until it is answered, then the next one. Red teams
+    and moderation are refused as often, but each of their prompts is another one, or all are one template: so refusals alone,
+    and words alone (prompts with the cue `REFUSAL`, as in `reasoning_elicitation`), reach `twins` at most. The walk is the
+    number of refusals that a near prompt turned into an answer, times their share of all refusals, times the share of
+    prompts outside the client's commonest template, where all prompts are near each other.
 
-    Misses: gateways that do not say `finish`, models that decline in words and stop normally, probing across accounts.
-    Red teams and moderation do this for a living: hence the ceiling.
+    Misses: gateways that do not say `finish`, models that decline in words and stop normally, probing across accounts or
+    behind one long header. A red team that edits its prompts as patiently looks the same.
 
-    Parameters: `min_prompts` before an opinion; `half_turns`, refusals turned into answers that half of the honest clients
-    with refusals exceed; `half`, distinct prompts with the cue a day.
+    Parameters: `min_prompts` before an opinion; `twins`, share of honest clients whom refusals or such words are usual for;
+    `half_walk`, the walk that half of those with refusals exceed (simulated ones: one day in a thousand); `power` of its tail;
+    `half`, distinct prompts with the cue a day.
 
     Reference: Röttger et al. 2024 (XSTest, arXiv 2308.01263); Anthropic 2025, constitutional classifiers (arXiv 2501.18837).
 
@@ -41,7 +43,9 @@ class BoundaryProbe(Struct, frozen=True):
     ceiling: ClassVar[float] = 2.5
 
     min_prompts: int = 32
-    half_turns: float = 4.0
+    twins: float = 0.2
+    half_walk: float = 0.8
+    power: float = 1.3
     half: float = 20.0
 
     def score(self, profile: Profile, context: Context) -> Reading:
@@ -50,19 +54,21 @@ class BoundaryProbe(Struct, frozen=True):
         if window.seen < self.min_prompts:
             return Warming(float(window.seen), float(self.min_prompts))
         words = cued(window, Cue.REFUSAL, context, self.half)
-        tail = 2.0 * min(words.tail, self._outcomes(window) * doubt(context.elicitation))
+        walk = _walk(window, context.features.template_share)
+        refusals = share_tail(window.refused, window.answered + window.refused)
+        outcomes = max(self.twins, refusals) * power_tail(walk, self.half_walk, self.power)
         evidence = {
             "refused_share": window.refused / max(1, window.answered + window.refused),
             "turned": float(window.turned),
+            "walk": walk,
             "cue_share": words.share,
             "cued_prompts": words.fresh,
             "elicitation": context.elicitation,
         }
-        return Scored(1.0 - min(1.0, tail), evidence)
+        return Scored(1.0 - min(max(self.twins, words.tail), outcomes), evidence)
 
-    def _outcomes(self, window: PurposeWindow) -> float:
-        if not window.refused:
-            return 1.0
-        return share_tail(window.refused, window.answered + window.refused) * power_tail(
-            window.turned, self.half_turns, 1.0
-        )
+
+def _walk(window: PurposeWindow, template_share: float) -> float:
+    if not window.refused:
+        return 0.0
+    return window.turned * min(1.0, window.turned / window.refused) * (1.0 - template_share)

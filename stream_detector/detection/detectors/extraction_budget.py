@@ -12,20 +12,23 @@ from stream_detector.domain.signals import Family, Reading, Scored, Warming
 
 PROMPT_TOKENS = 1000.0
 """Output tokens that weigh as much as one distinct prompt: a long answer with its reasoning."""
+PLAIN = 0.02
+"""Weight of a prompt that an application may have sent: a million of them are 20,000."""
 
 
 class ExtractionBudget(Struct, frozen=True):
     """What was taken in all against the size of training sets; and what is taken, in all and per hour, against the segment.
 
-    52,000 prompts were enough for Alpaca, 100,000 alarmed a search company, a million makes a general data set: evidence 0.4,
-    0.6 and 1.5. Output tokens count as prompts with long answers of `PROMPT_TOKENS`. Nearly every busy honest program passes
-    these numbers in the end, so that the absolute budget is a remark; what is rare is to be far above the clients of one's
-    own segment, in distinct prompts, in output tokens of 90 days, or in output tokens an hour.
+    10,000 prompts fine-tune a model, 52,000 were enough for Alpaca, 100,000 alarmed a search company: evidence 0.4, 1.2 and
+    1.7. Bare prompts count in full, those with cues as far as the purpose model takes the client for an extractor, all others
+    `PLAIN`, and so do output tokens in units of `PROMPT_TOKENS`: nearly every busy honest program passes these numbers in the
+    end. What is rare for a program is to be far above the clients of its segment, in distinct prompts, in output tokens of 90
+    days, or in output tokens an hour.
 
     Misses: campaigns below the budget per account (pooled budgets need cohorts). Volume is one family, and never acts alone.
 
     Parameters: `min_calls` before an opinion, `min_norm` clients' hours learned; `half_prompts`, lifetime prompts that half
-    of the heavy clients exceed; `half` deviations from the segment.
+    of the clients exceed who collect some; `half` deviations from the segment.
 
     Reference: Taori et al. 2023 (Alpaca); ServeGen (arXiv 2505.09999): the logarithm of a client's volume has a standard
     deviation of 2.1 to 2.3 and tails that are nearly normal; the null here has heavier ones.
@@ -42,7 +45,7 @@ class ExtractionBudget(Struct, frozen=True):
 
     min_calls: int = 100
     min_norm: int = 20
-    half_prompts: float = 30_000.0
+    half_prompts: float = 8_000.0
     half: float = 1.2
 
     def score(self, profile: Profile, context: Context) -> Reading:
@@ -51,12 +54,14 @@ class ExtractionBudget(Struct, frozen=True):
             return Warming(float(profile.calls), float(self.min_calls))
         features, norms = context.features, context.norms
         prompts, tokens = features.lifetime_prompts, features.output_tokens_90d
+        taken = _taken(profile, context)
         evidence = {
             "lifetime_prompts": prompts,
+            "taken": taken,
             "output_tokens_90d": tokens,
             "output_tokens_per_h": features.token_rate,
         }
-        tail = power_tail(max(prompts, tokens / PROMPT_TOKENS), self.half_prompts, 1.0)
+        tail = power_tail(taken, self.half_prompts, 1.5)
         if norms.token_rate.seen >= self.min_norm:
             evidence["segment_deviations"] = max(
                 norms.token_rate.deviations(math.log1p(features.token_rate), noise=0.25),
@@ -65,3 +70,13 @@ class ExtractionBudget(Struct, frozen=True):
             )
             tail = min(tail, power_tail(evidence["segment_deviations"], self.half, 4.0))
         return Scored(1.0 - tail, evidence)
+
+
+def _taken(profile: Profile, context: Context) -> float:
+    """Distinct prompts of a lifetime, each weighed by how much it looks like collecting."""
+    window, features = profile.budget, context.features
+    prompts = features.lifetime_prompts
+    bare = min(prompts, profile.novelty.taken)
+    cued = (prompts - bare) * window.cued / max(1, window.seen) * max(0.0, 2.0 * context.elicitation - 1.0)
+    plain = max(prompts - bare - cued, features.output_tokens_90d / PROMPT_TOKENS)
+    return bare + cued + PLAIN * plain

@@ -1,4 +1,4 @@
-"""technique_search: many different ways to ask for what is not given, most of them in vain."""
+"""technique_search: many different ways to ask for the model's reasoning, in vain."""
 
 from typing import ClassVar
 
@@ -12,18 +12,18 @@ from stream_detector.domain.signals import Family, Reading, Scored, Warming
 
 
 class TechniqueSearch(Struct, frozen=True):
-    """Distinct beginnings of prompts with cues in one to two weeks, times the share of attempts that failed.
+    """Distinct beginnings, in one to two weeks, of prompts that asked for the model's reasoning and failed.
 
-    An attempt is a prompt with a cue that begins unlike the one with a cue before; it failed if it was refused or answered in
-    a few tokens. A search tries hundreds of beginnings, and nearly all fail; then one is repeated at scale. Repetition is no
-    attempt, so that the failures stay in memory while the one that worked is scaled. The purpose model's odds are a
-    factor on the tail, as in `reasoning_elicitation`.
+    A search tries hundreds of beginnings, and nearly all fail: they are refused, or answered in a few tokens. Then one that
+    works is repeated at scale; repetition is no attempt, so that the failures stay in memory meanwhile. Red teams try as many
+    ways to get other things: their attempts do not count here. The purpose model's odds are a factor on the tail, as in
+    `reasoning_elicitation`.
 
-    Misses: searches on other accounts than the ones that scale, techniques without cues, failures that talk at length.
-    Prompt engineers and red teams vary as much, but mostly succeed: hence the share of failures, and the ceiling.
+    Misses: searches on other accounts than the ones that scale, techniques without the cue, failures that talk at length, and
+    searches for anything but reasoning, which a red team makes as well (`boundary_probe` sees some).
 
-    Parameters: `min_attempts` before an opinion; `half`, different failed beginnings that half of the honest clients with as
-    many attempts exceed; `power` of the tail.
+    Parameters: `min_attempts` with any cue before an opinion; `half`, failed beginnings that half of the honest clients with
+    one exceed, and `power` of the tail: by choice, because simulated honest clients have none.
 
     Reference: a vendor's disclosure of 2026: over 12,000 requests to find a prompt that reveals the reasoning.
 
@@ -40,7 +40,7 @@ class TechniqueSearch(Struct, frozen=True):
     ceiling: ClassVar[float] = 2.5
 
     min_attempts: int = 8
-    half: float = 4.0
+    half: float = 2.0
     power: float = 1.2
 
     def score(self, profile: Profile, context: Context) -> Reading:
@@ -50,6 +50,6 @@ class TechniqueSearch(Struct, frozen=True):
             return Warming(float(window.attempts), float(self.min_attempts))
         techniques = window.heads.count(context.now_s)
         failed = window.failures / window.attempts
-        tail = power_tail(techniques * failed, self.half, self.power) * doubt(context.elicitation)
+        tail = power_tail(techniques, self.half, self.power) * doubt(context.elicitation)
         evidence = {"techniques": techniques, "failed_share": failed, "elicitation": context.elicitation}
-        return Scored(1.0 - min(1.0, tail) if window.failures else 0.0, evidence)
+        return Scored(1.0 - min(1.0, tail) if techniques else 0.0, evidence)

@@ -25,6 +25,8 @@ _PER_CUE = tuple(range(len(Cue)))
 _DESCRIPTIVE = int(Cue.BENCHMARK)
 _ELICITING = int(Cue.REASONING | Cue.REFUSAL | Cue.SYSTEM_PROMPT | Cue.VERBATIM)
 """A brief answer to these is a failure; to a grader or a generator it is not."""
+_SEARCHED = int(Cue.REASONING)
+"""What techniques are searched for. Refusals, system prompts and repetition are a red team's daily work as well."""
 
 
 def _counts() -> list[int]:
@@ -84,7 +86,7 @@ class PurposeWindow(Struct, array_like=True):
     remembered: list[int] = field(default_factory=list)
     """Simhashes of refused prompts that may still turn."""
     heads: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(4, WEEK_S))
-    """Distinct beginnings of prompts with a cue."""
+    """Distinct beginnings of failed attempts to get at the model's reasoning."""
     last_head: int = -1
     attempts: int = 0
     """Cue-bearing prompts that begin unlike the cue-bearing one before."""
@@ -140,7 +142,6 @@ class PurposeWindow(Struct, array_like=True):
             self._attempt(call, sketch)
 
     def _attempt(self, call: ApiCall, sketch: Sketch) -> None:
-        self.heads.add(call.ts, sketch.head)
         if self.attempts >= ATTEMPTS:
             self.attempts >>= 1
             self.failures >>= 1
@@ -148,6 +149,8 @@ class PurposeWindow(Struct, array_like=True):
         brief = call.output_tokens is not None and call.output_tokens <= BRIEF_TOKENS
         if sketch.cues & _ELICITING and (call.finish in REFUSALS or (brief and call.finish in ANSWERS)):
             self.failures += 1
+            if sketch.cues & _SEARCHED:
+                self.heads.add(call.ts, sketch.head)
 
     def _halve(self) -> None:
         self.seen >>= 1
