@@ -124,6 +124,19 @@ def example_limited() -> Profile:
     return profile
 
 
+def example_two_lanes() -> Profile:
+    """Two days of sessions, some in each second or third hour, and another software with a call every ten minutes beside."""
+    hours = (*range(0, 48, 2), *range(0, 48, 3))
+    sessions = [hour * 3600.0 + turn * 40.0 * (1 + turn % 3) for hour in hours for turn in range(20)]
+    pool = [number * 600.0 + number * 37 % 61 for number in range(288)]
+    profile = Profile()
+    timed = sorted([(after_s, "browser") for after_s in sessions] + [(after_s, "script") for after_s in pool])
+    for number, (after_s, agent) in enumerate(timed):
+        plain = example_call(number, gap_s=0.0)
+        profile.observe(msgspec.structs.replace(plain, ts=START_S + after_s, ua=agent, latency_ms=4e3))
+    return profile
+
+
 def example_context(profile: Profile, *, members: int = 0, young: int = 0, released: tuple[int, ...] = ()) -> Context:
     """Surroundings of `profile` without a segment norm, in a population where one account in twenty is young."""
     return Context(

@@ -11,13 +11,22 @@ import pytest
 from stream_detector.detection import state
 from stream_detector.detection.detectors.base import Detector
 from stream_detector.detection.detectors.catalogue import build_all, names
-from stream_detector.detection.examples import START_S, example_call, example_context, example_limited, example_profile
+from stream_detector.detection.examples import (
+    START_S,
+    example_call,
+    example_context,
+    example_limited,
+    example_profile,
+    example_two_lanes,
+)
 from stream_detector.detection.profile import Profile
 from stream_detector.domain.addresses import AddressKind
 from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.signals import Reading, Scored, Warming
 
 Shape = Callable[[], Profile]
+
+
 SHAPES: dict[str, Shape] = {
     "nobody": Profile,
     "newcomer": lambda: example_profile(calls=1, gap_s=1.0),
@@ -28,6 +37,7 @@ SHAPES: dict[str, Shape] = {
     "logit prober": lambda: example_profile(calls=500, gap_s=1.0, new_bias=True),
     "limited after weeks": example_limited,
     "every cue, half in vain": lambda: example_profile(calls=500, gap_s=60.0, cues=127, probing=True),
+    "two lanes": example_two_lanes,
 }
 
 detectors = pytest.mark.parametrize("detector", build_all(), ids=lambda detector: detector.name)

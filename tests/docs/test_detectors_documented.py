@@ -10,7 +10,13 @@ from stream_detector.detection import outlier
 from stream_detector.detection.context import Context
 from stream_detector.detection.detectors.base import Detector
 from stream_detector.detection.detectors.catalogue import build_all, names
-from stream_detector.detection.examples import START_S, example_context, example_limited, example_profile
+from stream_detector.detection.examples import (
+    START_S,
+    example_context,
+    example_limited,
+    example_profile,
+    example_two_lanes,
+)
 from stream_detector.detection.fuse import CERTAIN, FREE, STRONG
 from stream_detector.detection.norms import Norms
 from stream_detector.detection.policy import Policy
@@ -83,6 +89,7 @@ def _settled() -> list[tuple[Profile, Context]]:
         example_profile(calls=3000, gap_s=20.0, same_head=True),
         example_limited(),
         example_profile(calls=100, gap_s=20.0, cues=1, probing=True),
+        example_two_lanes(),
     ]
     for number in range(100):
         learned = example_profile(calls=20 + number, gap_s=30.0)
