@@ -22,8 +22,14 @@ _LARGE = 128
 """From this size on the general formula of alpha holds."""
 
 
-def _zeros(precision: int) -> bytearray:
-    return bytearray(1 << precision)
+class Registers(bytearray):
+    """One small number per byte; a type of its own, because `detection.state` stores such bytes apart from others."""
+
+    __slots__ = ()
+
+
+def _zeros(precision: int) -> Registers:
+    return Registers(1 << precision)
 
 
 def estimate(registers: bytes | bytearray) -> float:
@@ -48,7 +54,7 @@ def _rank(rest: int) -> int:
 class Distinct(Struct, array_like=True, gc=False):
     """Counts the distinct 64-bit hashes it was given, since the start."""
 
-    registers: bytearray
+    registers: Registers
 
     @classmethod
     def of(cls, precision: int) -> Self:
@@ -74,8 +80,8 @@ class SlidingDistinct(Struct, array_like=True, gc=False):
 
     days: int
     """Of a period."""
-    current: bytearray
-    previous: bytearray
+    current: Registers
+    previous: Registers
     epoch: int = field(default=-1)
 
     @classmethod
@@ -93,12 +99,14 @@ class SlidingDistinct(Struct, array_like=True, gc=False):
         index = hashed & (size - 1)
         rest = hashed // size
         if not rest & _BELOW[registers[index]]:
-            registers[index] = _rank(rest)
+            registers[index] = rank = _rank(rest)
+            if self.previous[index] <= rank:
+                self.previous[index] = 0  # what the larger one says is enough, and zeros are cheap to store
 
     def _advance(self, epoch: int) -> None:
         size = len(self.current)
-        self.previous = self.current if epoch == self.epoch + 1 else bytearray(size)
-        self.current = bytearray(size)
+        self.previous = self.current if epoch == self.epoch + 1 else Registers(size)
+        self.current = Registers(size)
         self.epoch = epoch
 
     def count(self, now_s: float) -> float:

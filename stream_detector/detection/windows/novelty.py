@@ -17,6 +17,8 @@ SWEEP_DAY = 500.0
 STUDY_DAY = 50.0
 """As many as make it a day of steady collecting; fewer count in proportion."""
 HANDFUL = 5.0
+_CARRIED = 0.15
+"""Share of the known shingles that may count for a later day: their estimate grows in lumps of its standard error."""
 BRIEF_CHARS = 24
 """A prompt of so few characters is no question: it opens like all the others, whatever number it ends with."""
 ALONE_TOKENS = 32
@@ -45,7 +47,7 @@ class NoveltyWindow(Struct, array_like=True):
     alone_before: int = 0
     """and of yesterday."""
     known: float = 0.0
-    """Distinct shingles of a lifetime when today began,"""
+    """Distinct shingles of a lifetime when today began, less those that were more than one a prompt,"""
     known_before: float = 0.0
     """and when yesterday began."""
     stock: float = 0.0
@@ -94,8 +96,9 @@ class NoveltyWindow(Struct, array_like=True):
             self.taken += bare
         is_next = day == self.day + 1
         self.yesterday, self.alone_before = (self.today, self.alone) if is_next else (0, 0)
-        self.known_before = self.known if is_next else known
-        self.known = known
+        credited = max(self.known + min(known - self.known, self.today), known * (1.0 - _CARRIED))
+        self.known_before = self.known if is_next else credited
+        self.known = credited
         self.today = self.alone = 0
         self.day = day
 
