@@ -17,15 +17,15 @@ from msgspec import Struct
 from stream_detector.domain.decisions import Reason
 from stream_detector.domain.signals import Family
 
-FREE = 0.5
-"""Evidence that every family may show for nothing: odds of one in three."""
+FREE = 0.4
+"""Evidence that every family may show for nothing: odds of two in five."""
 MOST = 2.3
 CERTAIN = 6.0
 SUPPORTED = 2
 """Families that must speak before behaviour supports them."""
 HARD = frozenset({Family.NETWORK, Family.PARAMETERS, Family.COORDINATION, Family.ANALYST})
 """Families that honest work has no reason to show."""
-STRONG, BACKING = 1.0, 0.5
+STRONG, BACKING = 1.0, 0.6
 """Evidence, after `FREE`, from which a hard family, or another one, counts as one of the two that a block needs."""
 SUFFICIENT = frozenset({Family.PARAMETERS, Family.COORDINATION, Family.ANALYST})
 """Families that may throttle by themselves: honest work does not show them by chance."""

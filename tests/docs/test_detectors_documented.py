@@ -17,7 +17,7 @@ from stream_detector.detection.examples import (
     example_profile,
     example_two_lanes,
 )
-from stream_detector.detection.fuse import CERTAIN, FREE, STRONG
+from stream_detector.detection.fuse import BACKING, CERTAIN, FREE, MOST, POWER, STRONG, fuse
 from stream_detector.detection.norms import Norms
 from stream_detector.detection.policy import Policy
 from stream_detector.detection.profile import (
@@ -29,11 +29,18 @@ from stream_detector.detection.profile import (
 )
 from stream_detector.detection.text_norms import TextNorms
 from stream_detector.detection.windows.models import model_hash
+from stream_detector.domain.decisions import Reason
 from stream_detector.domain.signals import Family, Scored
 
 _PAGE = page("detectors")
 _DETECTORS: dict[str, Detector] = {detector.name: detector for detector in build_all()}
-_RISK_ALONE = {detector.name: (detector.ceiling - FREE) / CERTAIN for detector in build_all()}
+
+
+def _risk_alone(name: str, family: Family, ceiling: float) -> float:
+    return fuse([Reason(name, family, 1.0, ceiling * POWER.get(name, 1.0), {})]).value
+
+
+_RISK_ALONE = {d.name: _risk_alone(d.name, d.family, d.ceiling) for d in build_all()}
 
 
 def _part(name: str, label: str) -> str:
@@ -55,15 +62,22 @@ def test_every_detector_has_a_heading_and_there_is_no_other() -> None:
 
 def test_table_gives_family_ceiling_and_what_it_means_alone() -> None:
     table = {row[0].strip("`"): row[1:] for row in rows(section(_PAGE, "All detectors"))[1:]}
-    expected = {d.name: [d.family.value, f"{d.ceiling}", f"{_RISK_ALONE[d.name]:.2f}"] for d in build_all()}
-    alone = (outlier.CEILING - FREE) / CERTAIN
-    expected[outlier.NAME] = [outlier.FAMILY.value, f"{outlier.CEILING}", f"{alone:.2f}"]
+    expected = {
+        d.name: [d.family.value, f"{d.ceiling}", f"{POWER.get(d.name, 1.0):g}", f"{_RISK_ALONE[d.name]:.2f}"]
+        for d in build_all()
+    }
+    expected[outlier.NAME] = [outlier.FAMILY.value, f"{outlier.CEILING}", f"{POWER[outlier.NAME]:g}", "0.00"]
     assert table == expected
 
 
 def test_page_says_rightly_who_throttles_alone() -> None:
-    assert [name for name, risk in _RISK_ALONE.items() if risk >= Policy().throttle.risk] == ["parameter_probe"]
-    assert f"throttles from {Policy().throttle.risk}: only `parameter_probe`" in " ".join(_PAGE.split())
+    assert [name for name, risk in _RISK_ALONE.items() if risk >= Policy().throttle.risk] == [
+        "parameter_probe",
+        "shared_template",
+    ]
+    assert f"throttles from {Policy().throttle.risk}: only `parameter_probe` and `shared_template`" in " ".join(
+        _PAGE.split()
+    )
 
 
 @pytest.mark.parametrize("name", sorted(names()))
@@ -120,6 +134,8 @@ def test_page_names_the_constants_of_fusion_and_evaluation() -> None:
     assert f"evidence of the strongest detector of the family - {FREE}" in text
     assert f"sum over the families / {CERTAIN:g}" in text
     assert f"*strong* from evidence {STRONG + FREE} on" in text
+    assert f"*backs* it with {BACKING} after the free part" in text
+    assert f"counts at most {MOST}, a little less" in text
     assert (
         f"every {EVALUATE_CALLS} calls, or when half an hour has passed and it has made {EVALUATE_MIN_CALLS} calls"
         in text
@@ -129,4 +145,4 @@ def test_page_names_the_constants_of_fusion_and_evaluation() -> None:
 
 
 def test_every_family_has_a_detector() -> None:
-    assert {detector.family for detector in build_all()} | {outlier.FAMILY} == set(Family)
+    assert {detector.family for detector in build_all()} | {outlier.FAMILY, Family.ANALYST} == set(Family)
