@@ -1,4 +1,4 @@
-"""What the project has promised (issue "a benchmark that proves them", DESIGN section 10), held against what was measured."""
+"""What the project has promised, held against what was measured."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ def targets_of(
     classes: Sequence[HonestFigures],
     block_precision: OverSeeds,
 ) -> tuple[Target, ...]:
-    """All of them, as they are written in the issue."""
+    """All of them, in the order in which they were promised."""
     worst = max(classes, key=lambda each: each.share or 0.0)
     return (
         _target(
