@@ -46,8 +46,8 @@ class Coverage(Struct, frozen=True):
     power: float = 2.5
     burst: float = 0.032
     half_sweep: float = 1.2
-    patience: float = 15.0
-    half_patience: float = 4.5
+    patience: float = 14.0
+    half_patience: float = 4.0
 
     def score(self, profile: Profile, context: Context) -> Reading:
         """See the class."""

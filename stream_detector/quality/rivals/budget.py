@@ -12,7 +12,7 @@ from stream_detector.domain.calls import ApiCall
 
 DAY_S = 86_400
 SHARE = 0.001
-"""Of honest client-days that may be acted on (DESIGN, section 10)."""
+"""Of honest client-days that may be acted on."""
 
 
 class ClientDays:

@@ -1,7 +1,7 @@
 """A fixed number of calls per key, the same for all: what most gateways have.
 
 Idea: nobody honest needs more. Each key may make so many calls per hour of the clock and so many per UTC day.
-Source: common practice; the issue asks for limits at the benign 99.9th percentile.
+Source: common practice; limits at the benign 99.9th percentile.
 Parameters: 99.9th percentiles over the honest client-days of the warm-up, of the calls in their busiest hour and in all.
 Changed: nothing. Two limits may act on twice the budget; mostly they are exceeded together.
 """
