@@ -1,0 +1,118 @@
+"""What tells a sweep from an evaluation or a study, a walk along the boundary from a red team, and collecting from an app."""
+
+import math
+from collections.abc import Iterable
+
+import msgspec
+import pytest
+
+from stream_detector.detection.cues import Cue
+from stream_detector.detection.detectors.base import Detector
+from stream_detector.detection.detectors.boundary_probe import BoundaryProbe
+from stream_detector.detection.detectors.coverage import Coverage
+from stream_detector.detection.detectors.extraction_budget import ExtractionBudget
+from stream_detector.detection.detectors.technique_search import TechniqueSearch
+from stream_detector.detection.examples import START_S, example_call, example_context
+from stream_detector.detection.hashing import hash64
+from stream_detector.detection.profile import Profile
+from stream_detector.domain.calls import ApiCall
+from stream_detector.domain.signals import Scored
+
+DAY_S = 86_400.0
+
+
+def evidence(detector: Detector, profile: Profile, elicitation: float = 0.5) -> float:
+    context = msgspec.structs.replace(example_context(profile), elicitation=elicitation)
+    reading = detector.score(profile, context)
+    assert isinstance(reading, Scored)
+    return -math.log10(max(1e-6, 1.0 - reading.suspicion))
+
+
+def asked(number: int, day: int, part: float, **sketch: object) -> ApiCall:
+    call = example_call(number, gap_s=0.0)
+    assert call.sketch is not None
+    changed = msgspec.structs.replace(call.sketch, opening=hash64(f"opening {number}") >> 11, **sketch)
+    return msgspec.structs.replace(call, ts=START_S + (day + 0.9 * part) * DAY_S, sketch=changed)
+
+
+def sweep(days: Iterable[int], a_day: int, *, again: bool = False, **sketch: object) -> Profile:
+    """So many bare questions on each of these days: new ones, or the same `again`."""
+    profile = Profile()
+    for turn, day in enumerate(days):
+        for number in range(a_day):
+            profile.observe(asked(number if again else turn * a_day + number, day, number / a_day, **sketch))
+    return profile
+
+
+def test_an_evaluation_of_a_day_or_two_is_no_sweep_and_five_days_are() -> None:
+    one, two, four, six = (evidence(Coverage(), sweep(range(days), 1000)) for days in (1, 2, 4, 6))
+    assert one <= two < 1.7
+    assert 1.9 < four < six
+    assert six > 2.4
+
+
+def test_a_hundred_questions_a_day_are_a_sweep_after_weeks_and_a_study_on_some_days_is_none() -> None:
+    study = [day for day in range(60) if day % 7 < 5 and day % 3]
+    assert evidence(Coverage(), sweep(range(45), 100)) > 2.0
+    assert evidence(Coverage(), sweep(study, 100)) < 1.6
+
+
+def test_the_same_questions_every_night_are_no_sweep() -> None:
+    assert evidence(Coverage(), sweep(range(8), 600, again=True)) < 1.0
+
+
+def test_numbered_pings_are_no_questions() -> None:
+    assert evidence(Coverage(), sweep(range(6), 1000, chars=20)) < 0.1
+
+
+def test_bare_prompts_weigh_more_in_the_budget_than_an_applications_prompts() -> None:
+    bare = sweep(range(20), 600)
+    app = sweep(range(20), 600, head=7)
+    taken = [ExtractionBudget().score(profile, example_context(profile)) for profile in (bare, app)]
+    assert all(isinstance(reading, Scored) for reading in taken)
+    weighed = [reading.evidence["taken"] for reading in taken if isinstance(reading, Scored)]
+    assert weighed[0] > 5_000
+    assert weighed[1] < 500
+
+
+def test_prompts_with_cues_weigh_as_much_as_the_purpose_model_is_sure() -> None:
+    profile = sweep(range(3), 600, head=7, cues=int(Cue.REASONING))
+    sure, unsure = (evidence(ExtractionBudget(), profile, elicitation=belief) for belief in (0.95, 0.5))
+    assert sure > unsure
+
+
+def answered(number: int, simhash: int, finish: str, head: int | None = None, cues: int = 0) -> ApiCall:
+    call = example_call(number, gap_s=60.0, cues=cues)
+    assert call.sketch is not None
+    changed = {"simhash": (simhash & (1 << 64) - 1).to_bytes(8, "little")} | ({} if head is None else {"head": head})
+    sketch = msgspec.structs.replace(call.sketch, **changed)
+    tokens = 10 if finish == "refusal" else 200
+    return msgspec.structs.replace(call, sketch=sketch, finish=finish, output_tokens=tokens)
+
+
+def observed(calls: Iterable[ApiCall]) -> Profile:
+    profile = Profile()
+    for call in calls:
+        profile.observe(call)
+    return profile
+
+
+def finish_of(number: int, share: int) -> str:
+    return "refusal" if hash64(f"finish {number}") % 100 < share else "stop"
+
+
+def test_a_walk_along_the_boundary_shows_and_a_red_team_or_a_forums_posts_do_not() -> None:
+    walk = [answered(n, hash64(f"core {n // 8}") ^ 1 << n % 8, finish_of(n, 40), head=n // 8) for n in range(400)]
+    tests = [answered(n, hash64(f"attempt {n}"), finish_of(n, 50)) for n in range(400)]
+    posts = [answered(n, hash64("rules") ^ 1 << n % 60, finish_of(n, 20), head=1) for n in range(400)]
+    assert evidence(BoundaryProbe(), observed(walk)) > 2.0
+    assert evidence(BoundaryProbe(), observed(tests), elicitation=0.95) < 0.8
+    assert evidence(BoundaryProbe(), observed(posts)) < 0.8
+
+
+@pytest.mark.parametrize(
+    ("cue", "least", "most"), [(Cue.REASONING, 1.5, 9.0), (Cue.REFUSAL, 0.0, 0.0), (Cue.SYSTEM_PROMPT, 0.0, 0.0)]
+)
+def test_a_search_for_the_reasoning_shows_and_a_red_teams_attempts_do_not(cue: Cue, least: float, most: float) -> None:
+    profile = observed(answered(n, hash64(f"attempt {n}"), finish_of(n, 60), cues=int(cue)) for n in range(200))
+    assert least <= evidence(TechniqueSearch(), profile) <= most
