@@ -160,14 +160,15 @@ def cell_of(
 
     Args:
         family: of the campaign.
-        rate: calls per account and day; capped for a release pivot, which lasts as long as the recording.
+        rate: calls per account and day; it and the accounts are capped for a release pivot, which lasts to the end.
         accounts: how many.
         variant: what is unusual, in words.
         settings: further fields of `Campaign`.
         is_whole: whether the recording holds all of the campaign.
     """
     if family is Family.RELEASE_PIVOT:
-        rate = min(rate, _LONGEST_RATE)
+        accounts = min(accounts, _POOLED)
+        rate = min(rate, _LONGEST_RATE if accounts == 1 else _LONGEST_RATE / 3)
     campaign = msgspec.convert(
         {
             "id": "",
