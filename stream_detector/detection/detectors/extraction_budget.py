@@ -41,7 +41,7 @@ class ExtractionBudget(Struct, frozen=True):
 
     name: ClassVar[str] = "extraction_budget"
     family: ClassVar[Family] = Family.VOLUME
-    ceiling: ClassVar[float] = 2.5
+    ceiling: ClassVar[float] = 2.0
 
     min_calls: int = 100
     min_norm: int = 20

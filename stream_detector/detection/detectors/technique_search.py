@@ -40,8 +40,8 @@ class TechniqueSearch(Struct, frozen=True):
     ceiling: ClassVar[float] = 2.5
 
     min_attempts: int = 8
-    half: float = 2.0
-    power: float = 1.2
+    half: float = 1.2
+    power: float = 1.3
 
     def score(self, profile: Profile, context: Context) -> Reading:
         """See the class."""
