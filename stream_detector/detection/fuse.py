@@ -17,28 +17,26 @@ from msgspec import Struct
 from stream_detector.domain.decisions import Reason
 from stream_detector.domain.signals import Family
 
-FREE = 0.4
-"""Evidence that every family may show for nothing: odds of two in five."""
+FREE = 0.5
+"""Evidence that every family may show for nothing: odds of one in three."""
 MOST = 2.3
 CERTAIN = 6.0
 SUPPORTED = 2
 """Families that must speak before behaviour supports them."""
 HARD = frozenset({Family.NETWORK, Family.PARAMETERS, Family.COORDINATION, Family.ANALYST})
 """Families that honest work has no reason to show."""
-STRONG, BACKING = 1.0, 0.6
+STRONG, BACKING = 1.0, 0.5
 """Evidence, after `FREE`, from which a hard family, or another one, counts as one of the two that a block needs."""
 SUFFICIENT = frozenset({Family.PARAMETERS, Family.COORDINATION, Family.ANALYST})
 """Families that may throttle by themselves: honest work does not show them by chance."""
 POWER: Mapping[str, float] = {
     "machine_timing": 1.5,
     "network_fanout": 1.5,
-    "takeover": 1.5,
     "data_generation": 1.3,
-    "reasoning_elicitation": 1.2,
     "coverage": 1.1,
     "parameter_probe": 1.1,
     "shared_template": 1.1,
-    "reward_grading": 0.9,
+    "reward_grading": 0.8,
     "cold_start": 0.75,
     "clock_phase": 0.75,
     "template_reuse": 0.5,
