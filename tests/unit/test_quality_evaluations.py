@@ -26,7 +26,7 @@ def watched(*made: tuple[float, Evidence]) -> Evaluations:
 
 
 def test_evaluations_without_risk_are_counted_and_not_kept() -> None:
-    evaluations = watched((1.0, evidence(volume=0.9)), (2.0, evidence(volume=2.0, timing=2.0)))
+    evaluations = watched((1.0, evidence(volume=0.6)), (2.0, evidence(volume=2.0, timing=2.0)))
     assert evaluations.count == 2
     assert [each.at_s for each in evaluations.of["a"]] == [2.0]
     assert detectors_in(evaluations.of["a"]) == {"volume", "timing"}
@@ -51,7 +51,8 @@ def test_without_a_detector_its_evidence_is_missing() -> None:
     assert tried(evaluations.of, POLICY, without="nobody") == tried(evaluations.of, POLICY)
 
 
-@pytest.mark.parametrize(("risk", "is_acted_on"), [(0.2, True), (0.5, True), (0.51, False), (0.9, False)])
-def test_another_threshold_acts_on_more_or_fewer(risk: float, *, is_acted_on: bool) -> None:
-    evaluations = watched((100.0, evidence(volume=2.0, timing=2.0)))
-    assert bool(tried(evaluations.of, at_threshold(POLICY, risk))) is is_acted_on
+@pytest.mark.parametrize(("above", "is_acted_on"), [(-0.3, True), (0.0, True), (0.01, False), (0.4, False)])
+def test_another_threshold_acts_on_more_or_fewer(above: float, *, is_acted_on: bool) -> None:
+    spoken = evidence(volume=2.0, timing=2.0)
+    policy = at_threshold(POLICY, spoken.enforced.value + above)
+    assert bool(tried(watched((100.0, spoken)).of, policy)) is is_acted_on
