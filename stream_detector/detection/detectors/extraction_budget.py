@@ -46,7 +46,7 @@ class ExtractionBudget(Struct, frozen=True):
     min_calls: int = 100
     min_norm: int = 20
     half_prompts: float = 8_000.0
-    half: float = 1.2
+    half: float = 1.35
 
     def score(self, profile: Profile, context: Context) -> Reading:
         """See the class."""
