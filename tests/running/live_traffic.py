@@ -1,7 +1,7 @@
 """Traffic that goes on until told to stop: calls to Kafka, and a gateway's questions to the hook.
 
-Hours of event time pass in seconds. In each, honest clients call, one account is blocked within a few calls, one makes so few
-calls that it is only throttled, and some records cannot be used. Each hour has clients of its own.
+Hours of event time pass in seconds. In each, honest clients call, one account is blocked within a few calls, one shows
+nothing for which it could be more than throttled, and some records cannot be used. Each hour has clients of its own.
 """
 
 import threading
@@ -29,8 +29,8 @@ _HOUR_S = 3600.0
 _HONEST = 30
 _BLOCKED, _THROTTLED = "blocked", "throttled"
 _CAMPAIGNS = (
-    Campaign(id=_BLOCKED, family=Family.LOGIT_PROBER, calls_per_account_day=2_400),
-    Campaign(id=_THROTTLED, family=Family.LOGIT_PROBER, calls_per_account_day=2_000, start_after_s=2_700),
+    Campaign(id=_BLOCKED, family=Family.LOGIT_PROBER, calls_per_account_day=4_800),
+    Campaign(id=_THROTTLED, family=Family.HOT_DISTILLER, calls_per_account_day=20_000, start_after_s=2_700),
 )
 _BAD = (b"not a call", b'{"id":"1"}', b'[{"id":"2","ts":-1,"client":"honest"}]')
 _BAD_EVERY = 200
