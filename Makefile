@@ -4,6 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
+export OPENBLAS_NUM_THREADS = 1  # small matrices: more threads only wait for each other
 .PHONY: help setup demo up test check servers bench purposes clean
 
 help:  ## Print this list
