@@ -4,7 +4,8 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-export OPENBLAS_NUM_THREADS = 1  # small matrices: more threads only wait for each other
+# Matrices are small here: more threads only wait for each other.
+export OPENBLAS_NUM_THREADS = 1
 .PHONY: help setup demo up test check servers bench purposes clean
 
 help:  ## Print this list

@@ -48,9 +48,9 @@ class VolumeSpike(Struct, frozen=True):
     min_days: int = 3
     min_norm: int = 20
     half: float = 2.2
-    half_5min: float = 2.0
-    half_hour: float = 1.6
-    half_day: float = 1.0
+    half_5min: float = 1.75
+    half_hour: float = 1.3
+    half_day: float = 0.75
 
     def score(self, profile: Profile, context: Context) -> Reading:
         """Own past first, else the segment's norm, else `Warming`."""
@@ -62,13 +62,13 @@ class VolumeSpike(Struct, frozen=True):
         busiest = context.features.busiest_bucket
         deviations = _deviations(norm, busiest)
         evidence = {"calls_per_5min": float(busiest), "expected": math.expm1(norm.mean), "deviations": deviations}
-        tail = power_tail(deviations, self.half, 2.6) if is_new else power_tail(deviations, self.half_5min, 2.8)
+        tail = power_tail(deviations, self.half, 3.0) if is_new else power_tail(deviations, self.half_5min, 3.2)
         if rate.hours.baseline.seen >= self.min_hours:
             hourly = evidence["hour_deviations"] = _deviations(rate.hours.baseline, rate.busiest_hour())
-            tail = min(tail, power_tail(hourly, self.half_hour, 2.8))
+            tail = min(tail, power_tail(hourly, self.half_hour, 3.2))
         if rate.days.baseline.seen >= self.min_days:
             daily = evidence["day_deviations"] = _deviations(rate.days.baseline, rate.busiest_day())
-            tail = min(tail, power_tail(daily, self.half_day, 2.3))
+            tail = min(tail, power_tail(daily, self.half_day, 2.5))
         return Scored(1.0 - tail, evidence)
 
 
