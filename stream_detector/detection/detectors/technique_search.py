@@ -23,7 +23,7 @@ class TechniqueSearch(Struct, frozen=True):
     searches for anything but reasoning, which a red team makes as well (`boundary_probe` sees some).
 
     Parameters: `min_attempts` with any cue before an opinion; `half`, failed beginnings that half of the honest clients with
-    one exceed, and `power` of the tail: by choice, because simulated honest clients have none.
+    one exceed, and `power` of the tail: by choice, because hardly any simulated honest client has one.
 
     Reference: a vendor's disclosure of 2026: over 12,000 requests to find a prompt that reveals the reasoning.
 
