@@ -26,7 +26,7 @@ class BoundaryProbe(Struct, frozen=True):
     behind one long header. A red team that edits its prompts as patiently looks the same.
 
     Parameters: `min_prompts` before an opinion; `twins`, share of honest clients whom refusals or such words are usual for;
-    `half_walk`, the walk that half of those with refusals exceed, by choice: simulated red teams hardly do; `power` of its tail;
+    `half_walk`, the walk that half of those with refusals exceed, by choice (simulated red teams hardly do); `power` of it;
     `half`, distinct prompts with the cue a day.
 
     Reference: Röttger et al. 2024 (XSTest, arXiv 2308.01263); Anthropic 2025, constitutional classifiers (arXiv 2501.18837).
