@@ -66,11 +66,11 @@ class Batch(Struct, frozen=True, kw_only=True):
 class Extent(Struct, frozen=True, kw_only=True):
     """How much of the matrix to run."""
 
-    clients: int = 200
-    scale: float = 0.08
+    clients: int = 320
+    scale: float = 0.1
     days: float = 14.0
-    slow_clients: int = 40
-    slow_scale: float = 0.03
+    slow_clients: int = 60
+    slow_scale: float = 0.04
     slow_days: float = 91.0
     is_quick: bool = False
     """A third of the cells, and no slow campaigns."""

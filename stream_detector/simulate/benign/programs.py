@@ -1,12 +1,19 @@
 """Programs that many customers run: products, pipelines and nightly jobs."""
 
-from stream_detector.simulate import prompts
-from stream_detector.simulate.arrivals import Nightly, Pool, nightly
+import math
+from collections.abc import Iterator
+from random import Random
+
+from stream_detector.simulate import products, prompts
+from stream_detector.simulate.arrivals import DAY_S, HOUR_S, Nightly, Pool, Span, nightly, pool_for, pooled
 from stream_detector.simulate.benign.load import program, servers
 from stream_detector.simulate.benign.seat import Seat
 from stream_detector.simulate.client import Stream
+from stream_detector.simulate.outcome import Request
 
 _LARGEST_EVALUATION = 5_000
+_ENDLESS = 0.35
+"""Share of queues that never run empty: plain choice."""
 
 
 def production_app(seat: Seat) -> tuple[Stream, ...]:
@@ -50,3 +57,29 @@ def nightly_evaluation(seat: Seat) -> tuple[Stream, ...]:
     job = Nightly(calls=size, pool=pool, hour=rng.choice((0, 1, 2, 2, 3, 4)), utc_offset_h=seat.place.utc_offset_h)
     requests = prompts.evaluation(rng, prompts.style(rng), size)
     return (Stream(nightly(rng, seat.span, job), requests, servers(seat, rng.randint(1, 3))),)
+
+
+def queue_worker(seat: Seat) -> tuple[Stream, ...]:
+    """One or a few loops that work a queue off, one item after the other: for some hours at a time, or for ever."""
+    rng = seat.rng
+    answer_tokens = rng.choice((20.0, 120.0, 600.0))
+    requests = _items(rng, prompts.style(rng, answer_tokens=answer_tokens))
+    pool = pool_for(max(1.0, seat.calls_per_day), 1.0 + answer_tokens / 90, rng.choice((0.05, 0.2, 0.6)))
+    times = pooled(rng, seat.span, pool) if rng.random() < _ENDLESS else _by_backlog(rng, seat.span, pool)
+    return (Stream(times, requests, servers(seat, rng.choice((1, 1, 1, 2)))),)
+
+
+def _items(rng: Random, own: prompts.Style) -> Iterator[Request]:
+    """What is in a queue: documents, messages, tickets; the same instruction for each."""
+    asked = rng.choice((prompts.app, prompts.backfill, products.watching, products.audited, prompts.review))
+    return asked(rng, own)
+
+
+def _by_backlog(rng: Random, span: Span, pool: Pool) -> Iterator[float]:
+    """Work for some hours, at any time of day; then the queue is empty for as long."""
+    mean_h = rng.uniform(2.0, 16.0)
+    start_s = span.start_s + rng.random() * mean_h * HOUR_S
+    while start_s < span.end_s:
+        end_s = min(span.end_s, start_s + mean_h * HOUR_S * math.exp(rng.gauss(0.0, 0.7)))
+        yield from pooled(rng, Span(start_s, end_s), pool)
+        start_s = end_s + min(3 * DAY_S, rng.expovariate(1 / (mean_h * HOUR_S)))
