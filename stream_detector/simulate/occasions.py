@@ -9,10 +9,11 @@ from msgspec import Struct
 from stream_detector.simulate.grammar import english, languages
 from stream_detector.simulate.outcome import Request
 from stream_detector.simulate.products import stopped
-from stream_detector.simulate.prompts import Style
+from stream_detector.simulate.prompts import LETTERED, Style, lettered
 
 PUBLIC_SETS = (("arithmetic", 1_300), ("sciences", 2_500), ("logic", 500), ("everyday", 80), ("knowledge", 6_000))
 """Question sets that anybody may download: name and size. Everybody's copy of one is the same."""
+_LETTERED_SETS = frozenset({"sciences", "knowledge"})
 _BARE = 0.5
 """Share of those who send public questions without any text of their own: plain choice."""
 
@@ -42,7 +43,8 @@ def public_set(name: str, size: int) -> Iterator[str]:
     """The questions of a public set, in its order."""
     rng, grammar = Random(f"public set {name}"), english()
     rules = rng.sample(grammar.groups["topics" if name == "everyday" else "exam"], 4)
-    return (grammar.line(rng, rng.choice(rules)) for _ in range(size))
+    lines = (grammar.line(rng, rng.choice(rules)) for _ in range(size))
+    return (lettered(rng, line) for line in lines) if name in _LETTERED_SETS else lines
 
 
 def benchmarked(rng: Random, styles: tuple[Style, ...], calls: int, times: int) -> Iterator[Request]:
@@ -60,8 +62,10 @@ def studied(rng: Random, own: Style) -> Iterator[Request]:
     grammar = english()
     template = "%s" if rng.random() < _BARE else grammar.line(rng, "study_template")
     rules = rng.sample(grammar.groups["exam"], rng.randint(1, 4))
+    is_lettered = rng.random() < LETTERED
     while True:
-        yield own.ask(rng, template.replace("%s", grammar.line(rng, rng.choice(rules))))
+        question = grammar.line(rng, rng.choice(rules))
+        yield own.ask(rng, template.replace("%s", lettered(rng, question) if is_lettered else question))
 
 
 def attempts(rng: Random, own: Style, boundary: Boundary, language: str) -> Iterator[Request]:

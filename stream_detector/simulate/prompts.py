@@ -24,6 +24,9 @@ RELEASED = "large-4"
 
 ROUTES = ("/v1/chat/completions", "/v1/chat/completions", "/v1/messages", "/v1/responses")
 
+LETTERED = 0.4
+"""Share of tests and studies that ask for one of four answers: plain choice."""
+_OPTIONS = ("concept", "noun", "place", "name", "adj")
 _ANSWER_SPREAD = math.log(2.4) / 1.645
 _CONTEXT_TOKENS = 1469
 
@@ -124,12 +127,20 @@ def evaluation(rng: Random, own: Style, size: int) -> Iterator[Request]:
     grammar = english()
     start = header("batch", "evaluation").replace("{opening}", grammar.line(rng, "system_opening"))
     subjects = list(grammar.groups["exam"])
+    asked = lettered if rng.random() < LETTERED else lambda _, question: question
     texts = [
-        start.replace("{number}", str(number)) + grammar.line(rng, rng.choice(subjects))
+        start.replace("{number}", str(number)) + asked(rng, grammar.line(rng, rng.choice(subjects)))
         for number in range(1, size + 1)
     ]
     for text in cycle(texts):
         yield own.ask(rng, text)
+
+
+def lettered(rng: Random, question: str) -> str:
+    """The question with four answers to choose from."""
+    grammar = english()
+    options = "\n".join(f"{letter}. {grammar.line(rng, rng.choice(_OPTIONS))}" for letter in "ABCD")
+    return f"{question}\n{options}\nAnswer:"
 
 
 def backfill(rng: Random, own: Style) -> Iterator[Request]:

@@ -2,6 +2,7 @@
 
 from stream_detector.detection import outlier
 from stream_detector.detection.detectors.base import Detector
+from stream_detector.detection.detectors.benchmark_sweep import BenchmarkSweep
 from stream_detector.detection.detectors.boundary_probe import BoundaryProbe
 from stream_detector.detection.detectors.clock_phase import ClockPhase
 from stream_detector.detection.detectors.cold_start import ColdStart
@@ -51,6 +52,7 @@ def build_all() -> tuple[Detector, ...]:
         BoundaryProbe(),
         TechniqueSearch(),
         DataGeneration(),
+        BenchmarkSweep(),
     )
 
 
