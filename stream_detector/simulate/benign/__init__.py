@@ -56,7 +56,7 @@ KINDS = (
     Kind("review_agent", 0.04, (2, 58, 40), review_agent),
     Kind("team_key", 0.04, (0, 50, 50), team_key, is_program=False),
     Kind("classifier", 0.03, (2, 58, 40), classifier),
-    Kind("queue_worker", 0.0, (10, 65, 25), queue_worker, fresh=0.1, usual=1_500.0, least=300.0, most=8_000.0),
+    Kind("queue_worker", 0.0, (10, 65, 25), queue_worker, fresh=0.05, usual=1_500.0, least=300.0, most=8_000.0),
     # products
     Kind("llm_judge", 0.0, (2, 58, 40), llm_judge, fresh=0.05, usual=150.0, most=8_000.0),
     Kind("audit_trail", 0.0, (0, 50, 50), audit_trail, fresh=0.03, usual=100.0, most=8_000.0),
@@ -97,7 +97,7 @@ KINDS = (
     Kind("review_agent", 0.04, (2, 58, 40), review_agent),
     Kind("team_key", 0.04, (0, 50, 50), team_key, is_program=False),
     Kind("classifier", 0.03, (2, 58, 40), classifier),
-    Kind("queue_worker", 0.0, (10, 65, 25), queue_worker, fresh=0.1, usual=1_500.0, least=300.0, most=8_000.0),
+    Kind("queue_worker", 0.0, (10, 65, 25), queue_worker, fresh=0.05, usual=1_500.0, least=300.0, most=8_000.0),
     # products
     Kind("llm_judge", 0.0, (2, 58, 40), llm_judge, fresh=0.05, usual=150.0, most=8_000.0),
     Kind("audit_trail", 0.0, (0, 50, 50), audit_trail, fresh=0.03, usual=100.0, most=8_000.0),

@@ -71,7 +71,7 @@ def queue_worker(seat: Seat) -> tuple[Stream, ...]:
 
 def _items(rng: Random, own: prompts.Style) -> Iterator[Request]:
     """What is in a queue: documents, messages, tickets; the same instruction for each."""
-    asked = rng.choice((prompts.app, prompts.backfill, products.watching, products.audited, prompts.review))
+    asked = rng.choice((prompts.app, prompts.app, prompts.backfill, products.watching, prompts.review))
     return asked(rng, own)
 
 
