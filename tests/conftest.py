@@ -1,6 +1,9 @@
 """Fixtures for all tests: Apache Kafka, Redis and the real recordings. A test that uses one gets its marker."""
 
 import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy loads: threads on small matrices only wait
+
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -8,7 +8,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from stream_detector.commands.terminal import PolicyPath, distinct, err, output, progress, remark
+from stream_detector.commands.progress import progress
+from stream_detector.commands.terminal import PolicyPath, distinct, err, output, remark
 from stream_detector.domain.decisions import Mode
 from stream_detector.domain.errors import ConfigError
 from stream_detector.settings import load_policy
@@ -42,14 +43,14 @@ def replay(
         offline.opened(calls) as recording,
         output(decisions) as out,
         output(dead_letters or os.devnull) as dead,
-        progress() as bar,
+        progress() as show,
     ):
-        task = bar.add_task("replay", total=Path(calls).stat().st_size if calls != "-" else None)
+        size_bytes = Path(calls).stat().st_size if calls != "-" else None
 
-        def show(count: int) -> None:
-            bar.update(task, completed=recording.position_bytes(), description=f"{count:,} calls")
+        def on_progress(count: int) -> None:
+            show(recording.position_bytes(), size_bytes, f"{count:,} calls")
 
-        tally = asyncio.run(offline.replay(recording.lines, out, dead, chosen, show, addresses=addresses))
+        tally = asyncio.run(offline.replay(recording.lines, out, dead, chosen, on_progress, addresses=addresses))
     err.print(tally.summary(), markup=False, highlight=False)
 
 
@@ -62,6 +63,12 @@ def simulate(
     hours: Annotated[float, typer.Option(min=0.01, max=24 * 366, help="Event time.")] = 24.0,
     clients: Annotated[int, typer.Option(min=0, max=1_000_000, help="Honest ones.")] = 200,
     scale: Annotated[float, typer.Option(min=0.001, max=1000, help="Factor on the calls of all honest clients.")] = 1.0,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kinds", help="Classes of honest clients, equally many of each: names with commas between, or all."
+        ),
+    ] = None,
     prompts: Annotated[
         bool, typer.Option("--prompts", help="Write the prompts' text instead of their sketches.")
     ] = False,
@@ -71,16 +78,32 @@ def simulate(
     from stream_detector.simulate.files import write_files  # noqa: PLC0415 - rarely needed
     from stream_detector.simulate.scenario import Scenario, prompt_text  # noqa: PLC0415
 
-    scenario = Scenario(seed=seed, duration_s=hours * 3600, clients=clients, scale=scale)
-    with progress() as bar:
-        task = bar.add_task("simulate", total=1.0)
+    scenario = Scenario(seed=seed, duration_s=hours * 3600, clients=clients, scale=scale, kinds=_weights(kinds or []))
+    with progress() as show:
 
-        def show(count: int, share: float) -> None:
-            bar.update(task, completed=share, description=f"{count:,} calls")
+        def on_progress(count: int, share: float) -> None:
+            show(share, 1.0, f"{count:,} calls")
 
         try:
-            count = write_files(scenario, calls, labels, show, content_of=prompt_text if prompts else None)
+            count = write_files(scenario, calls, labels, on_progress, content_of=prompt_text if prompts else None)
         except OSError as error:
             message = f"{error.filename!r} cannot be written: {error.strerror}; name a file in a folder that exists"
             raise ConfigError(message) from error
     remark(f"{count:,} calls in {calls}, labels in {labels}")
+
+
+def _weights(kinds: list[str]) -> tuple[tuple[str, float], ...]:
+    """Each class that was named, once; all of them for `all`, and the usual population for nothing."""
+    from stream_detector.simulate.benign import EVERY_KIND  # noqa: PLC0415 - rarely needed
+    from stream_detector.simulate.population import checked  # noqa: PLC0415
+
+    names = dict.fromkeys(name.strip() for each in kinds for name in each.split(","))
+    if list(names) == ["all"]:
+        return EVERY_KIND
+    weights = tuple((name, 1.0) for name in names)
+    try:
+        checked(weights)
+    except ValueError as error:
+        message = f"--{error}, or all"
+        raise ConfigError(message) from error
+    return weights

@@ -8,7 +8,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from stream_detector.commands.terminal import PolicyPath, progress, remark
+from stream_detector.commands.progress import progress
+from stream_detector.commands.terminal import PolicyPath, cleans_up, remark
 from stream_detector.settings import load_policy
 from stream_detector.simulate.campaigns import Family
 
@@ -68,10 +69,12 @@ def quality(
         processes=processes,
     )
     files.make_folder(out)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # in the processes: threads on small matrices only wait
     started_s = time.monotonic()
-    with progress() as bar:
-        task = bar.add_task("quality")
-        outcomes = benchmark.run_benchmark(options, lambda done, total: bar.update(task, completed=done, total=total))
+    with cleans_up(), progress() as show:
+        outcomes = benchmark.run_benchmark(
+            options, lambda done, total: show(done, total, f"{done} of {total} tasks done")
+        )
     result = gather.result_of(outcomes, options, time.monotonic() - started_s)
     for path in files.write(result, out):
         remark(str(path))
@@ -82,7 +85,10 @@ def quality(
 def _pass_gate(path: Path) -> None:
     from stream_detector.quality.gate import read_gate, run_gate  # noqa: PLC0415 - NumPy takes a moment to load
 
-    verdict = run_gate(read_gate(path))
+    chosen = read_gate(path)
+    with cleans_up(), progress() as show:
+        show(0, None, "the gate takes about a minute")
+        verdict = run_gate(chosen)
     for family in verdict.figures.families:
         remark(f"{family.family}: found {family.found} of {family.campaigns} campaigns")
     honest = verdict.figures.honest

@@ -1,14 +1,15 @@
-"""What commands share: where they print, files that they read and write, progress."""
+"""What commands share: where they print, which files they read and write, and how they end."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, BinaryIO
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from stream_detector.domain.errors import ConfigError
 
@@ -50,13 +51,16 @@ def output(path: str) -> Iterator[BinaryIO]:
         yield file
 
 
-def progress() -> Progress:
-    """A bar on standard error, with what is said of the task, its share and its time."""
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        console=err,
-    )
+@contextmanager
+def cleans_up() -> Iterator[None]:
+    """SIGTERM leaves the block as an error would, so that what it made on disk goes, too. In the main thread only."""
+
+    def leave(number: int, _: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut the cleaning short
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,10 +1,12 @@
 """The whole benchmark: all seeds, populations and batches, on a few processes."""
 
 import shutil
+import signal
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -85,10 +87,9 @@ def run_benchmark(options: Options, progress: Progress) -> Outcomes:
         jobs = list(_jobs(options, Path(folder)))
         steps = _Steps(sum(job.tasks for job in jobs), progress)
         with (
-            ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool,
-            ThreadPoolExecutor(
-                options.processes
-            ) as threads,  # one for each job under way; the work is done in the pool
+            _processes(options.processes) as pool,
+            ThreadPoolExecutor(options.processes) as threads,  # one for each job under way; the pool does the work
+            _stopped_on_error(),
         ):
             done = list(threads.map(lambda job: _do(job, options, pool, steps), jobs))
     return Outcomes(
@@ -96,6 +97,24 @@ def run_benchmark(options: Options, progress: Progress) -> Outcomes:
         tuple(outcome for outcomes in done for outcome in outcomes.contests),
         tuple(outcome for outcomes in done for outcome in outcomes.left_out),
     )
+
+
+def _processes(count: int) -> ProcessPoolExecutor:
+    """A Ctrl-C reaches all processes of a terminal; only the first one is to say so."""
+    return ProcessPoolExecutor(
+        count, mp_context=get_context("spawn"), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
+    )
+
+
+@contextmanager
+def _stopped_on_error() -> Iterator[None]:
+    """Whatever ends the block early ends the processes, too; the pool would wait for their tasks."""
+    try:
+        yield
+    except BaseException:
+        for process in active_children():
+            process.terminate()
+        raise
 
 
 class _Steps:

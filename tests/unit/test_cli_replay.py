@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from documents.reading import ROOT
 from stream_detector.detection.examples import START_S, example_call
 from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.decisions import Decision
+from stream_detector.simulate.benign import KINDS
 from stream_detector.wire import calls as wire
 from stream_detector.wire import decisions
 from stream_detector.wire.schema import CONTRACTS, schema_of
@@ -203,6 +206,33 @@ def test_simulate_writes_prompts_instead_of_sketches_on_demand(run: Run, tmp_pat
     calls = [json.loads(line) for line in path.read_bytes().splitlines()]
     assert calls
     assert all("prompt" in call and "sketch" not in call for call in calls)
+
+
+@pytest.mark.parametrize(
+    ("words", "classes"),
+    [
+        (["--kinds", "cron,load_test"], {"cron", "load_test"}),
+        (["--kinds", "cron", "--kinds", "load_test, cron"], {"cron", "load_test"}),
+        (["--kinds", "all"], {kind.name for kind in KINDS}),
+    ],
+)
+def test_simulate_takes_equally_many_clients_of_each_class_that_is_named(
+    run: Run, tmp_path: Path, words: list[str], classes: set[str]
+) -> None:
+    labels, count = tmp_path / "labels.json", 2 * len(classes)
+    run("simulate", tmp_path / "calls.jsonl", "--labels", labels, "--hours", "0.01", "--clients", count, *words)
+    found = Counter(label["class"] for label in json.loads(labels.read_text()).values() if label["campaign"] is None)
+    assert found == dict.fromkeys(classes, 2)
+
+
+@pytest.mark.parametrize("word", ["crom", "cron,crom", "", "all,crom"])
+def test_simulate_names_the_classes_that_there_are(run: Run, tmp_path: Path, word: str) -> None:
+    calls, labels = tmp_path / "calls.jsonl", tmp_path / "labels.json"
+    complaint = run("simulate", calls, "--labels", labels, "--kinds", word).complaint()
+    assert re.match(
+        r"--kinds: there is no class '(crom||all)'; take from audit_trail, .*, vpn_user, or all$", complaint
+    )
+    assert not calls.exists()
 
 
 def test_simulate_names_a_file_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
