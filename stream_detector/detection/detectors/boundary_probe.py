@@ -43,7 +43,7 @@ class BoundaryProbe(Struct, frozen=True):
     ceiling: ClassVar[float] = 2.5
 
     min_prompts: int = 32
-    twins: float = 0.2
+    twins: float = 0.1
     half_walk: float = 0.8
     power: float = 1.3
     half: float = 20.0
