@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 .DEFAULT_GOAL := help
 # Matrices are small here: more threads only wait for each other.
 export OPENBLAS_NUM_THREADS = 1
-.PHONY: help setup demo up test check servers bench purposes clean
+.PHONY: help setup demo up test check servers bench purposes examples quality clean
 
 help:  ## Print this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -41,6 +41,9 @@ bench: setup  ## Run the benchmarks of tests/benchmarks
 purposes: setup  ## Train the purpose model anew, to the byte
 	@$(BIN)/python -m stream_detector.simulate.purposes > stream_detector/detection/purpose_model.new
 	@mv stream_detector/detection/purpose_model.new stream_detector/detection/purpose_model.toml
+
+examples: setup  ## Make the decisions in docs/examples anew
+	@.ci/examples $(BIN)/stream-detector
 
 quality: setup  ## Run the benchmark of detection quality (up to 20 minutes); QUALITY_ARGS="--quick" selects
 	@$(BIN)/stream-detector quality $(QUALITY_ARGS)

@@ -10,11 +10,12 @@ from stream_detector.demo.live import reasons_text
 from stream_detector.demo.outcome import Outcome
 from stream_detector.demo.summary import stop_text
 from stream_detector.demo.timeline import clock_text
-from stream_detector.domain.decisions import Decision, Mode, Subject, SubjectKind
+from stream_detector.domain.decisions import Decision, Limit, Mode, Subject, SubjectKind
 from stream_detector.pages.parts import cell, style, table, tile, word
 
 _MOST_DECISIONS = 1000
 _MOST_EVIDENCE = 4
+_WINDOWS = {1.0: "second", 60.0: "minute", 3_600.0: "hour", 86_400.0: "day"}
 _SHAPES = {
     "start": '<circle class="mark start" cx="6" cy="6" r="4"/>',
     "allow": '<circle class="mark allow" cx="6" cy="6" r="4"/>',
@@ -149,8 +150,12 @@ def _truth(ledger: Ledger, subject: Subject) -> str:
 
 def _action(decision: Decision) -> str:
     action = decision.action.value
-    limit = f"{decision.limit.requests:,} per {decision.limit.window_s:g} s" if decision.limit else ""
+    limit = _limit(decision.limit) if decision.limit else ""
     return word(action if decision.mode is Mode.ENFORCE else f"{action} (shadow)", f"action {action}", limit)
+
+
+def _limit(limit: Limit) -> str:
+    return f"{limit.requests:,} per {_WINDOWS.get(limit.window_s, f'{limit.window_s:g} s')}"
 
 
 def _reasons(decision: Decision) -> str:

@@ -1,5 +1,7 @@
 """The result of a demo run in words, for the terminal."""
 
+import shutil
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -13,11 +15,12 @@ from stream_detector.domain.decisions import Action, Mode
 
 _MOST_HONEST = 5
 _NOTABLY_BEHIND_S = 3.0
-_GO_ON = """\
-How to go on
-  stream-detector demo --seed 2          other traffic, same campaigns
-  stream-detector up                     the same system, waiting for your own calls
-  stream-detector --help                 everything else"""
+_NAME = "stream-detector"
+_GO_ON = {
+    "demo --seed 2": "other traffic, same campaigns",
+    "up": "the same system, waiting for your own calls",
+    "--help": "everything else",
+}
 
 
 def print_summary(
@@ -52,7 +55,17 @@ def print_summary(
 
 def print_going_on(console: Console, report: Path) -> None:
     """Print where the report is, and what to do next."""
-    console.print(Text(f"\nReport: {report}\n\n{_GO_ON}"), soft_wrap=True)
+    name = command_name(sys.argv[0])
+    width = max(map(len, _GO_ON)) + len(name) + 3
+    console.print(Text(f"\nReport: {report}\n\nHow to go on"), soft_wrap=True)
+    for words, effect in _GO_ON.items():
+        console.print(Text(f"  {f'{name} {words}':{width}}{effect}"), soft_wrap=True)
+
+
+def command_name(called: str) -> str:
+    """How the reader can call us again: `make demo` calls a script that is not on the path."""
+    is_ours = Path(called).name == _NAME
+    return called if is_ours and shutil.which(_NAME) is None else _NAME
 
 
 def delivery_text(outcome: Outcome, *, is_complete: bool) -> Text:

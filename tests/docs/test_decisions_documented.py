@@ -1,9 +1,14 @@
 """docs/decisions.md and the decision say the same."""
 
+import json
+import re
+from typing import Any
+
 import pytest
-from documents.reading import page, rows, section, words_of
+from documents.reading import ROOT, blocks, page, rows, section, words_of
 from msgspec import Struct, inspect
 
+from stream_detector.detection.detectors.catalogue import build_all
 from stream_detector.domain.decisions import Action, Decision, Limit, Reason, Source, SubjectKind
 
 _TABLES: dict[str, type[Struct]] = {
@@ -38,3 +43,21 @@ def test_page_lists_every_kind_of_subject() -> None:
 
 def test_page_lists_every_action() -> None:
     assert [row[0].strip("`") for row in rows(section(page("decisions"), "Actions"))[1:]] == list(Action)
+
+
+def _examples() -> list[dict[str, Any]]:
+    """The one on the page, then those in the file."""
+    shown = blocks("json", path=ROOT / "docs" / "decisions.md")[0].text
+    more = (ROOT / "docs" / "examples" / "decisions.jsonl").read_text("utf-8")
+    return [json.loads(text) for text in (shown, *more.splitlines())]
+
+
+def test_examples_give_reasons_as_detectors_give_them_now() -> None:
+    """Run `make examples` when they do not, and copy the first to the page."""
+    families = {each.name: each.family for each in build_all()}
+    reasons = [reason for example in _examples() for reason in example["reasons"]]
+    assert reasons
+    for reason in reasons:
+        told = section(page("detectors"), f"`{reason['detector']}`").split("**Evidence**")[1]
+        assert reason["family"] == families[reason["detector"]]
+        assert reason["evidence"].keys() <= set(re.findall(r"`(\w+)`", told)), reason["detector"]

@@ -2,6 +2,9 @@
 
 import asyncio
 import io
+import shutil
+import sys
+from pathlib import Path
 
 import pytest
 from demos.ledgers import HOSTILE, START, decision, ledger_of_a_caught_campaign
@@ -11,7 +14,7 @@ from stream_detector.demo import live
 from stream_detector.demo.ledger import Answer, Ledger, Truth
 from stream_detector.demo.live import CallRate, Status, client_table, plain_line, screen
 from stream_detector.demo.outcome import outcome_of
-from stream_detector.demo.summary import delivery_text, print_summary
+from stream_detector.demo.summary import command_name, delivery_text, print_going_on, print_summary
 from stream_detector.domain.decisions import Action, Mode
 
 
@@ -91,6 +94,34 @@ def test_a_machine_that_could_not_keep_up_is_said(behind_s: float, *, is_said: b
     console = Console(file=io.StringIO(), width=140)
     print_summary(console, outcome_of(Ledger({})), {}, behind_s, is_complete=True)
     assert ("calls were up to 5 s late" in console.file.getvalue()) is is_said  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("called", "on_the_path", "name"),
+    [
+        (".venv/bin/stream-detector", False, ".venv/bin/stream-detector"),
+        ("/opt/venv/bin/stream-detector", True, "stream-detector"),
+        ("-c", False, "stream-detector"),
+    ],
+)
+def test_the_reader_is_told_to_call_the_command_that_is_there(
+    monkeypatch: pytest.MonkeyPatch, called: str, name: str, *, on_the_path: bool
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}" if on_the_path else None)
+    assert command_name(called) == name
+
+
+def test_the_end_of_a_demo_names_its_report_and_what_to_do_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [".venv/bin/stream-detector", "demo"])
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    console = Console(file=io.StringIO(), width=30)
+    print_going_on(console, Path("/somewhere/demo-report.html"))
+    assert console.file.getvalue() == (  # type: ignore[attr-defined]
+        "\nReport: /somewhere/demo-report.html\n\nHow to go on\n"
+        "  .venv/bin/stream-detector demo --seed 2  other traffic, same campaigns\n"
+        "  .venv/bin/stream-detector up             the same system, waiting for your own calls\n"
+        "  .venv/bin/stream-detector --help         everything else\n"
+    )
 
 
 def test_the_rate_is_that_of_the_last_two_seconds() -> None:
