@@ -21,7 +21,14 @@ def test_the_report_shows_four_drawings_and_says_what_happened() -> None:
     page = _page(ledger_of_a_caught_campaign())
     figures = page.tags.count("svg") - page.tags.count("li")
     assert figures == 4
-    for words in ("1 of 1", "2 calls, 1 min", "3 calls, 2 min", "1 of 2", "10 per minute", "shared_template, volume_spike"):
+    for words in (
+        "1 of 1",
+        "2 calls, 1 min",
+        "3 calls, 2 min",
+        "1 of 2",
+        "10 per minute",
+        "shared_template, volume_spike",
+    ):
         assert words in page.texts, words
 
 
