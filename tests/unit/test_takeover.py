@@ -6,13 +6,24 @@ import pytest
 from stream_detector.detection.detectors.takeover import Takeover
 from stream_detector.detection.examples import START_S, example_call, example_context
 from stream_detector.detection.profile import Profile
-from stream_detector.detection.windows.habits import BUSY, DAY_S, HabitWindow
+from stream_detector.detection.windows.habits import BUSY, DAY_S, JUDGED_DAYS, HabitWindow
 from stream_detector.domain.calls import ApiCall, Params
-from stream_detector.domain.signals import Reading, Scored
+from stream_detector.domain.signals import Reading, Scored, Warming
 
 _Fields = dict[str, object]
-OWNER: _Fields = {"ip": "192.0.2.7", "ua": "app/1", "ja4": "a", "model": "small", "params": Params(temperature=0.2)}
+DAYS = 10
+OPENED_S = START_S - 60 * DAY_S
+OWNER: _Fields = {
+    "ip": "192.0.2.7",
+    "ua": "app/1",
+    "ja4": "a",
+    "model": "small",
+    "params": Params(temperature=0.2),
+    "client_created_ts": OPENED_S,
+}
 THIEF: _Fields = {"ip": "203.0.113.9", "ua": "loop/9", "ja4": "b", "model": "large", "params": Params(temperature=1.0)}
+PROGRAM: _Fields = {name: THIEF[name] for name in ("ua", "ja4", "model", "params")}
+"""All that differs in a program of the same owner that runs where the old one does."""
 
 
 def call_of(number: int, ts: float, fields: _Fields) -> ApiCall:
@@ -20,33 +31,38 @@ def call_of(number: int, ts: float, fields: _Fields) -> ApiCall:
     return msgspec.structs.replace(call, ts=ts, **fields)
 
 
-def established(days: int = 10, a_day: int = 40) -> Profile:
-    """Ten days, forty calls a day in the same hours, always the same way."""
+def a_day(profile: Profile, day: int, fields: _Fields, *, calls: int = 40, gap_s: float = 600.0) -> None:
+    for number in range(calls):
+        profile.observe(call_of(number, START_S + day * DAY_S + number * gap_s, fields))
+
+
+def established(days: int = DAYS, changed: _Fields | None = None) -> Profile:
+    """Forty calls a day in the same hours, always the same way."""
     profile = Profile()
     for day in range(days):
-        for number in range(a_day):
-            profile.observe(call_of(number, START_S + day * DAY_S + number * 600.0, OWNER))
+        a_day(profile, day, OWNER | (changed or {}))
     return profile
 
 
-def after(changed: _Fields, *, beside: bool = False, calls: int = 40) -> Reading:
-    """What is said after a day on which calls have some other fields."""
-    profile = established()
-    for number in range(calls):
-        ts = START_S + 10 * DAY_S + number * 300.0
-        profile.observe(call_of(number, ts, OWNER | changed))
-        if beside:
-            profile.observe(call_of(number, ts, OWNER))
+def read(profile: Profile) -> Reading:
     return Takeover().score(profile, example_context(profile))
 
 
-def suspicion(reading: Reading) -> float:
+def suspicion(profile: Profile) -> float:
+    reading = read(profile)
     assert isinstance(reading, Scored)
     return reading.suspicion
 
 
+def after(changed: _Fields, *, calls: int = 80, hours: float = 20.0) -> float:
+    """Suspicion after a day on which calls have some other fields."""
+    profile = established()
+    a_day(profile, DAYS, OWNER | changed, calls=calls, gap_s=hours * 3600 / calls)
+    return suspicion(profile)
+
+
 def test_a_key_in_other_hands_is_suspected() -> None:
-    assert suspicion(after(THIEF, beside=True)) > 0.99
+    assert after(THIEF) > 0.98
 
 
 @pytest.mark.parametrize(
@@ -55,24 +71,40 @@ def test_a_key_in_other_hands_is_suspected() -> None:
         {},
         {"ip": THIEF["ip"]},
         {"model": "large", "params": THIEF["params"]},
-        {"ip": THIEF["ip"], "ua": "app/2"},
+        {"ip": "192.0.2.99", **PROGRAM},
     ],
-    ids=["nothing", "moved servers", "another model", "moved with new software"],
+    ids=["nothing", "moved servers", "another model", "another program on a machine beside"],
 )
-def test_one_or_two_habits_broken_are_nothing(changed: _Fields) -> None:
-    assert suspicion(after(changed)) == 0.0
+def test_what_owners_do_is_nothing(changed: _Fields) -> None:
+    assert after(changed) == 0.0
 
 
-def test_more_habits_more_calls_and_the_owner_beside_are_more_suspicion() -> None:
+def test_moving_with_new_software_is_nothing() -> None:
+    assert after({"ip": "192.0.77.1", "ua": "app/2"}, hours=6.0) == 0.0
+
+
+def test_more_habits_more_calls_more_hours_and_more_volume_are_more_suspicion() -> None:
     three = {name: THIEF[name] for name in ("ip", "ua", "model")}
-    assert suspicion(after(three)) < suspicion(after(THIEF))
-    assert suspicion(after(three)) < suspicion(after(three, beside=True))
-    assert suspicion(after(three, calls=10)) < suspicion(after(three, calls=40))
-    assert suspicion(after(three, calls=40)) < suspicion(after(three, calls=400))
+    assert after(three) < after(THIEF)
+    assert after(three, calls=10) < after(three, calls=40)
+    assert after(three, hours=2.0) < after(three, hours=20.0)
+    assert after(three, calls=80) < after(three, calls=800)
+
+
+def test_a_benchmark_of_two_hours_on_a_hired_machine_is_no_takeover() -> None:
+    assert after(THIEF, calls=2000, hours=2.0) < 0.75
+
+
+def test_the_owner_may_go_on_beside() -> None:
+    profile = established()
+    for number in range(80):
+        for fields in (OWNER, OWNER | THIEF):
+            profile.observe(call_of(number, START_S + DAYS * DAY_S + number * 900.0, fields))
+    assert suspicion(profile) > 0.98
 
 
 def test_growth_alone_is_nothing() -> None:
-    assert suspicion(after({}, calls=500)) == 0.0
+    assert after({}, calls=500) == 0.0
 
 
 def test_changes_on_different_days_are_nothing() -> None:
@@ -80,18 +112,45 @@ def test_changes_on_different_days_are_nothing() -> None:
     fields = dict(OWNER)
     for day, name in enumerate(("ip", "ua", "model", "params")):
         fields[name] = THIEF[name]
-        for number in range(40):
-            profile.observe(call_of(number, START_S + (10 + day) * DAY_S + number * 600.0, fields))
-        assert suspicion(Takeover().score(profile, example_context(profile))) == 0.0
+        a_day(profile, DAYS + day, fields)
+        assert suspicion(profile) == 0.0
+
+
+def test_calls_without_an_address_are_nothing() -> None:
+    profile = established(changed={"ip": None})
+    a_day(profile, DAYS, OWNER | THIEF | {"ip": None})
+    assert suspicion(profile) == 0.0
+
+
+def test_a_young_account_is_still_being_set_up() -> None:
+    profile = established(changed={"client_created_ts": START_S})
+    a_day(profile, DAYS, OWNER | THIEF | {"client_created_ts": START_S})
+    assert isinstance(read(profile), Warming)
+
+
+def roamer() -> Profile:
+    """At home: every day another network of the same carrier."""
+    profile = Profile()
+    for day in range(DAYS):
+        a_day(profile, day, OWNER | {"ip": f"77.{day}.3.4"})
+    return profile
+
+
+def test_where_networks_always_change_another_operator_is_elsewhere() -> None:
+    at_home, elsewhere = roamer(), roamer()
+    a_day(at_home, DAYS, OWNER | PROGRAM | {"ip": "77.200.3.4"})
+    a_day(elsewhere, DAYS, OWNER | THIEF)
+    assert suspicion(at_home) == 0.0
+    assert suspicion(elsewhere) > 0.9
 
 
 def test_what_is_always_new_is_never_strange() -> None:
-    window = HabitWindow()
+    profile = Profile()
     for day in range(12):
         for number in range(40):
             fields: _Fields = {"ip": f"{11 + day}.{number}.7.1", "ua": f"tool/{day}.{number}", "model": f"m{day}"}
-            window.observe(call_of(number, START_S + day * DAY_S + number * 600.0, OWNER | fields))
-    assert window.odd_calls() == 0
+            profile.observe(call_of(number, START_S + day * DAY_S + number * 600.0, OWNER | fields))
+    assert suspicion(profile) == 0.0
 
 
 def test_a_busy_day_is_sampled() -> None:
@@ -102,9 +161,26 @@ def test_a_busy_day_is_sampled() -> None:
     assert window.looked == BUSY + 100
 
 
-def test_the_thief_is_known_two_active_days_later() -> None:
+def test_a_thief_is_no_owner_the_next_day_but_some_days_later() -> None:
     profile = established()
-    for day in range(3):
-        for number in range(40):
-            profile.observe(call_of(number, START_S + (10 + day) * DAY_S + number * 600.0, THIEF))
-    assert suspicion(Takeover().score(profile, example_context(profile))) == 0.0
+    for day in range(JUDGED_DAYS + 1):
+        a_day(profile, DAYS + day, OWNER | THIEF)
+        assert suspicion(profile) > 0.95
+    a_day(profile, DAYS + JUDGED_DAYS + 1, OWNER | THIEF)
+    assert suspicion(profile) == 0.0
+
+
+def test_a_change_is_learned_once_a_day_has_passed_without() -> None:
+    profile = established()
+    a_day(profile, DAYS, OWNER | THIEF)
+    a_day(profile, DAYS + 1, OWNER)
+    a_day(profile, DAYS + 2, OWNER | THIEF)
+    assert suspicion(profile) == 0.0
+
+
+def test_habits_are_not_dulled_by_a_change_that_is_judged() -> None:
+    profile = established()
+    usual = bytes(profile.habits.usual)
+    for day in range(JUDGED_DAYS + 2):
+        a_day(profile, DAYS + day, OWNER | THIEF)
+    assert bytes(profile.habits.usual) == usual

@@ -1,9 +1,15 @@
 """Habits: what a client has always used, and the calls that break several habits at once.
 
-Six aspects of a call: network, software, model, settings, template, hour of the day. Each has a Bloom filter of one hash and
-64 bits (Bloom 1970) of what was used on days before; something new is strange for the day on which it first comes. Where
-newness is usual (the templates of a chat, the networks of a traveller), strangeness means nothing and does not count. A
-filter that fills up knows everything: then the aspect says nothing any more, rather than something false.
+Seven aspects of a call: network (/24, /48) and its operator, software, model, settings, template, hour of the day. Each has a
+Bloom filter of one hash and 64 bits (Bloom 1970) of what was used on days before; something else is strange. Where newness is
+usual (the templates of a chat, the networks of a traveller), strangeness means nothing and does not count. A filter that fills
+up knows everything: then the aspect says nothing any more, rather than something false.
+
+A new program of the same owner changes software, model, settings, template and hours at once. So a call is odd only if it comes
+from a strange place as well: another network, or another operator where new networks are usual, as with a line at home.
+
+A day with odd calls is not learned, for who takes a key over shall not be its owner at midnight; nor are the days that follow,
+until one passes without, or too many have passed: owners do move for good.
 """
 
 import math
@@ -12,19 +18,27 @@ from functools import lru_cache
 from msgspec import Struct, field
 
 from stream_detector.detection.hashing import hash64, settled
-from stream_detector.detection.windows.network import place_of
+from stream_detector.detection.windows.network import operator_of, place_of
 from stream_detector.domain.calls import ApiCall
 
-ASPECTS = ("network", "software", "model", "settings", "template", "hour")
-TOGETHER = 3
-"""Strange aspects that make one call odd."""
+ASPECTS = ("network", "operator", "software", "model", "settings", "template", "hour")
+PLACE = 2
+"""The first so many aspects say from where."""
+BESIDES = 2
+"""So many of the other aspects must be strange, beside the place, to make a call odd."""
 USUAL = 0.1
 """An aspect that is strange in more of a client's calls than this is never strange for it."""
 MEMORY_DAYS = 8
+SETTLED_DAYS = 4
+"""Before so many active days everything is learned, for at first everything is new."""
+JUDGED_DAYS = 3
+"""At most so many days, one after the other, are not learned."""
 BUSY = 64
 """After so many calls on a day only every fourth is looked at."""
-DAY_S = 86_400.0
+HOUR_S, DAY_S = 3600.0, 86_400.0
 _BITS = 63
+_RARE = 255 * USUAL
+_ANYWHERE = (1 << PLACE) - 1
 
 
 def _zeros() -> list[int]:
@@ -32,33 +46,40 @@ def _zeros() -> list[int]:
 
 
 class HabitWindow(Struct, array_like=True, gc=False):
-    """What is known, what is new today, and how many calls were odd today and on the day before."""
+    """What is known, and the *change*: what is new, and which calls were odd, since the last day that was learned."""
 
     days: int = 0
-    """Active days that are over."""
+    """Active days that were learned."""
     day: int = -1
     calls: int = 0
     """Of today;"""
     looked: int = 0
-    """those of them that were looked at;"""
-    odd: int = 0
-    """odd ones among these,"""
-    strangeness: int = 0
-    """and their strange aspects, added up."""
-    looked_before: int = 0
-    """The same of the last active day before."""
-    odd_before: int = 0
-    strangeness_before: int = 0
-    calls_before: int = 0
+    """those of them that were looked at,"""
+    odd_today: int = 0
+    """and the odd ones among these."""
     level: float = 0.0
-    """Mean of log1p of the calls on active days, before the last two."""
+    """Mean of log1p of the calls on days that were learned."""
+    judged: int = 0
+    """Days of the change that are over;"""
+    peak: int = 0
+    """calls of the busiest of them,"""
+    odd: int = 0
+    """odd calls, of those looked at;"""
+    strangeness: int = 0
+    """their strange aspects, added up;"""
+    beside: int = 0
+    """calls that were not odd, since the first that was;"""
+    hours: int = 0
+    """hours with odd calls,"""
+    hour: int = -1
+    """and the last of them."""
     known: list[int] = field(default_factory=_zeros)
     fresh: list[int] = field(default_factory=_zeros)
-    """What was new today."""
+    """What is new."""
     strange: list[int] = field(default_factory=_zeros)
     """Calls looked at today in which the aspect was strange."""
     usual: bytearray = field(default_factory=lambda: bytearray(len(ASPECTS)))
-    """Mean share of strange calls on the days before, in 1 / 255."""
+    """Mean share of strange calls on days that were learned, in 1 / 255; at first assumed to be none."""
 
     def observe(self, call: ApiCall) -> None:
         """Compare one call with the days before."""
@@ -69,7 +90,7 @@ class HabitWindow(Struct, array_like=True, gc=False):
         if self.calls > BUSY and self.calls & 3:
             return
         self.looked += 1
-        odd = 0
+        broken = 0
         known = self.known
         for aspect, hashed in enumerate(_aspects(call)):
             if hashed < 0:
@@ -78,51 +99,64 @@ class HabitWindow(Struct, array_like=True, gc=False):
             if not known[aspect] & bit:
                 self.fresh[aspect] |= bit
                 self.strange[aspect] += 1
-                odd += self.usual[aspect] <= 255 * USUAL
-        if odd >= TOGETHER:
-            self.odd += 1
-            self.strangeness += odd
+                if self.usual[aspect] <= _RARE:
+                    broken |= 1 << aspect
+        if broken & _ANYWHERE and (broken >> PLACE).bit_count() >= BESIDES:
+            self._count(broken.bit_count(), int(call.ts // HOUR_S))
+        elif self.odd:
+            self.beside += 1
+
+    def _count(self, strangeness: int, hour: int) -> None:
+        self.odd += 1
+        self.odd_today += 1
+        self.strangeness += strangeness
+        if hour > self.hour:
+            self.hours += 1
+            self.hour = hour
 
     def _turn(self, day: int) -> None:
         if self.looked:
-            self.days += 1
-            weight = 1 / min(self.days, MEMORY_DAYS)
-            if self.calls_before:
-                self.level += weight * (math.log1p(self.calls_before) - self.level)
-            for aspect in range(len(ASPECTS)):
-                share = 255 * self.strange[aspect] // self.looked
-                if self.days > 2:  # noqa: PLR2004 - at first everything is new
-                    self.usual[aspect] = int(self.usual[aspect] + weight * (share - self.usual[aspect]))
-                self.known[aspect] |= self.fresh[aspect]
-        self.calls_before, self.looked_before = self.calls, self.looked
-        self.odd_before, self.strangeness_before = self.odd, self.strangeness
-        self.fresh, self.strange = _zeros(), _zeros()
-        self.calls = self.looked = self.odd = self.strangeness = 0
+            if self.odd_today and self.days >= SETTLED_DAYS and self.judged < JUDGED_DAYS:
+                self.judged += 1
+                self.peak = max(self.peak, self.calls)
+            else:
+                self._learn()
+        self.strange = _zeros()
+        self.calls = self.looked = self.odd_today = 0
         self.day = day
 
-    def odd_calls(self) -> int:
-        """Odd calls among those looked at, today and on the last active day before."""
-        return self.odd + self.odd_before
+    def _learn(self) -> None:
+        """Today, and the days that were judged before it, become habit."""
+        self.days += 1
+        self.level += (math.log1p(self.calls) - self.level) / min(self.days, MEMORY_DAYS)
+        for aspect in range(len(ASPECTS)):
+            if self.days > 2 and not self.judged:  # noqa: PLR2004 - at first, and after a change, everything is new
+                share = 255 * self.strange[aspect] // self.looked
+                self.usual[aspect] = round(self.usual[aspect] + (share - self.usual[aspect]) / MEMORY_DAYS)
+            self.known[aspect] |= self.fresh[aspect]
+        self.fresh = _zeros()
+        self.judged = self.peak = self.odd = self.strangeness = self.beside = self.hours = 0
 
     def odd_share(self) -> float:
-        """Their share of the calls on days that have any: below 1 where the old calls go on beside them."""
-        looked = (self.looked if self.odd else 0) + (self.looked_before if self.odd_before else 0)
-        return self.odd_calls() / max(1, looked)
+        """Odd calls, as a share of all since the first of them: below 1 where the old ones go on beside them."""
+        return self.odd / max(1, self.odd + self.beside)
 
     def together(self) -> float:
         """Strange aspects of an odd call, on average; 0 without one."""
-        return (self.strangeness + self.strangeness_before) / max(1, self.odd_calls())
+        return self.strangeness / max(1, self.odd)
 
     def growth(self) -> float:
-        """Calls of the busier of the two days, as a multiple of what is usual."""
-        return (1 + max(self.calls, self.calls_before)) / math.exp(self.level)
+        """Calls of the busiest day of the change, or today, as a multiple of what is usual."""
+        return (1 + max(self.calls, self.peak)) / math.exp(self.level)
 
 
-def _aspects(call: ApiCall) -> tuple[int, int, int, int, int, int]:
+def _aspects(call: ApiCall) -> tuple[int, int, int, int, int, int, int]:
     """A hash per aspect, -1 for what the call does not say."""
     params, sketch = call.params, call.sketch
+    network, block = (-1, -1) if call.ip is None else place_of(call.ip)
     return (
-        -1 if call.ip is None else place_of(call.ip).network,
+        network,
+        -1 if block < 0 else operator_of(call, block),
         -1 if call.ua is None and call.ja4 is None else _software(call.ua, call.ja4),
         -1 if call.model is None else hash64(call.model),
         0 if params is None else _settings(params.temperature, params.top_p, params.max_tokens),

@@ -121,7 +121,7 @@ class NetworkWindow(Struct, array_like=True):
         if not self.last_operator:  # the network is another one, or the first of the day
             self.networks.add(ts, network)
             self.blocks.add(ts, block)
-            self.last_operator = _operator(call, block)
+            self.last_operator = operator_of(call, block)
             self.operators.add(ts, self.last_operator)
         if call.ip_country is not None:
             self._visit(hash64(call.ip_country), ts)
@@ -186,8 +186,8 @@ def place_of(ip: str) -> Place:
     return Place(hash64(network_of(ip)), hash64(block_of(ip)))
 
 
-def _operator(call: ApiCall, block: int) -> int:
-    """32-bit hash: enough for the few that a client has, and short where four of them are stored."""
+def operator_of(call: ApiCall, block: int) -> int:
+    """Provider, else AS, else block: a 32-bit hash is enough for the few that a client has, and short where it is stored."""
     if call.ip_provider is not None:
         return hash64(call.ip_provider) & _MASK32
     return (block if call.ip_asn is None else _system(call.ip_asn)) & _MASK32
