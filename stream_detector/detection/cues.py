@@ -11,14 +11,16 @@ import re
 import tomllib
 from collections.abc import Iterator
 from enum import IntFlag
+from functools import reduce
 from importlib.resources import files
 from itertools import product
+from operator import or_
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from stream_detector.detection.words import Hashes, WordHasher, pairs_of
+from stream_detector.detection.words import LONGEST_RUN, Hashes, WordHasher, Words
 from stream_detector.domain.errors import ConfigError
 
 NEAR_WORDS = 16
@@ -26,8 +28,8 @@ NEAR_WORDS = 16
 MAX_CONCEPTS = 64
 _ALTERNATIVES = re.compile(r"\(([^()]*)\)")
 _MAX_EXPANSIONS = 256
-_BUCKET_SHIFT = np.array(48, np.uint64)
-_NONE: dict[tuple[int, ...], int] = {}
+_BUCKET_SHIFT = np.array(47, np.uint64)
+_LAST = (1 << 64) - 1
 
 
 class Cue(IntFlag):
@@ -112,68 +114,61 @@ def _expand(pattern: str) -> Iterator[str]:
 BUILT_IN = read_rules(files(__package__).joinpath("cues.toml").read_text("utf-8"))
 
 
+def _starts(hasher: WordHasher, rules: Rules, bits: dict[str, int]) -> dict[int, dict[tuple[int, ...], int]]:
+    """Hash of a phrase's first `LONGEST_RUN` words (of all, if it is shorter), ascending -> further words -> concepts."""
+    starts: dict[int, dict[tuple[int, ...], int]] = {}
+    for name, phrases in rules.concepts.items():
+        for phrase in phrases:
+            cut = hasher.cut(phrase)
+            if not len(cut.words):
+                message = f"cues: {phrase!r} holds no word; write letters or digits"
+                raise ConfigError(message)
+            rests, rest = starts.setdefault(int(cut.runs[0]), {}), tuple(cut.words[LONGEST_RUN:].tolist())
+            rests[rest] = rests.get(rest, 0) | bits[name]
+    return dict(sorted(starts.items()))
+
+
 class CueFinder:
     """Looks concepts up in hashed words, and rules among the concepts found.
 
-    Bitmaps over words and over pairs of words find candidates, dictionaries confirm them. Most texts hold too few concepts
-    for any rule, and are done. For the others, the concepts that begin in each window of words are or-ed together.
+    A bitmap over runs of words finds candidates, a sorted array confirms them. Most texts hold too few concepts for any rule,
+    and are done. For the others, the concepts that begin in each window of words are or-ed together.
     """
 
     def __init__(self, hasher: WordHasher, rules: Rules = BUILT_IN) -> None:
         bits = {name: 1 << index for index, name in enumerate(rules.concepts)}
-        self._is_word, self._is_pair = np.zeros((2, 1 << (64 - int(_BUCKET_SHIFT))), np.bool_)
-        self._words: dict[int, int] = {}
-        """Word -> bits of the concepts that it is of."""
-        self._phrases: dict[int, dict[tuple[int, ...], int]] = {}
-        """First two words of a phrase -> its further words -> bits."""
-        for name, phrases in rules.concepts.items():
-            for phrase in phrases:
-                self._add(hasher.cut(phrase).words, bits[name], phrase)
+        starts = _starts(hasher, rules, bits)
+        self._rests = list(starts.values())
+        self._starts = np.array([*starts, _LAST], np.uint64)
+        self._alone = np.array([*(rests.get((), 0) for rests in self._rests), 0], np.uint64)
+        """Bits of the concepts that a start is of by itself,"""
+        self._at_most = np.array([*(reduce(or_, rests.values()) for rests in self._rests), 0], np.uint64)
+        """and if it goes on as a phrase does."""
+        self._is_start = np.zeros(1 << (64 - int(_BUCKET_SHIFT)), np.bool_)
+        self._is_start[self._starts[:-1] >> _BUCKET_SHIFT] = True
         self._needed = np.array([sum(bits[name] for name in rule.concepts) for rule in rules.rules], np.uint64)
         self._cues = np.array([rule.cue for rule in rules.rules], np.int64)
 
-    def _add(self, words: Hashes, bit: int, phrase: str) -> None:
-        if not len(words):
-            message = f"cues: {phrase!r} holds no word; write letters or digits"
-            raise ConfigError(message)
-        if len(words) == 1:
-            word = int(words[0])
-            self._is_word[words >> _BUCKET_SHIFT] = True
-            self._words[word] = self._words.get(word, 0) | bit
-            return
-        pairs = pairs_of(words[:2])
-        self._is_pair[pairs >> _BUCKET_SHIFT] = True
-        known, rest = self._phrases.setdefault(int(pairs[0]), {}), tuple(words[2:].tolist())
-        known[rest] = known.get(rest, 0) | bit
-
-    def find(self, words: Hashes, pairs: Hashes) -> int:
-        """All cues of a text as a bit set, given its hashed words and their `pairs_of`."""
-        places = self._is_word.take((words >> _BUCKET_SHIFT).view(np.int64)).nonzero()[0]
-        look_up = self._words.get
-        concepts = [look_up(word, 0) for word in words.take(places).tolist()]
-        phrases = self._find_phrases(words, pairs)
-        everywhere = 0
-        for bits in concepts:
-            everywhere |= bits
-        for _, bits in phrases:
-            everywhere |= bits
-        possible = ((self._needed & np.array(everywhere, np.uint64)) == self._needed).nonzero()[0]
+    def find(self, text: Words) -> int:
+        """All cues of a text as a bit set."""
+        places = self._is_start.take((text.runs >> _BUCKET_SHIFT).view(np.int64)).nonzero()[0]
+        candidates = text.runs.take(places)
+        indices = self._starts.searchsorted(candidates)
+        concepts = self._at_most.take(indices)
+        concepts *= self._starts.take(indices) == candidates
+        possible = ((self._needed & np.bitwise_or.reduce(concepts)) == self._needed).nonzero()[0]
         if not len(possible):
             return 0
-        where = np.zeros(len(words) + NEAR_WORDS, np.uint64)
-        where[places] = np.array(concepts, np.uint64)
-        for place, bits in phrases:
-            where[place] |= np.uint64(bits)
-        return self._confirm(possible, where)
+        for at in (concepts > self._alone.take(indices)).nonzero()[0].tolist():
+            concepts[at] = self._follow(text, int(places[at]), int(indices[at]))
+        return self._confirm(possible, _by_word(text, places, concepts))
 
-    def _find_phrases(self, words: Hashes, pairs: Hashes) -> list[tuple[int, int]]:
-        """(place, bits of a concept that has a phrase there)."""
-        found: list[tuple[int, int]] = []
-        places = self._is_pair.take((pairs >> _BUCKET_SHIFT).view(np.int64)).nonzero()[0]
-        for place, pair in zip(places.tolist(), pairs.take(places).tolist(), strict=True):
-            for rest, bits in self._phrases.get(pair, _NONE).items():
-                if not rest or tuple(words[place + 2 : place + 2 + len(rest)].tolist()) == rest:
-                    found.append((place, bits))
+    def _follow(self, text: Words, place: int, index: int) -> int:
+        """Bits of the concepts that a start is of, given the words after it. Only longest runs go on: they come first."""
+        found, after = 0, place + LONGEST_RUN
+        for rest, bits in self._rests[index].items():
+            if tuple(text.words[after : after + len(rest)].tolist()) == rest:
+                found |= bits
         return found
 
     def _confirm(self, possible: npt.NDArray[np.intp], where: Hashes) -> int:
@@ -188,6 +183,18 @@ class CueFinder:
         eight: Hashes = four[:-4] | four[4:]
         near: Hashes = eight[:-8] | eight[8:]
         windows = near.take(where.nonzero()[0])  # a window can always start at a concept
-        needed = self._needed.take(possible)
-        holds = np.logical_or.reduce((windows[:, np.newaxis] & needed) == needed, axis=0)
+        needed = self._needed.take(possible)[:, np.newaxis]
+        holds = np.logical_or.reduce((windows & needed) == needed, axis=1)
         return int(np.bitwise_or.reduce(self._cues.take(possible)[holds]))
+
+
+def _by_word(text: Words, places: npt.NDArray[np.intp], concepts: Hashes) -> Hashes:
+    """Bits of the concepts that begin at each word, and `NEAR_WORDS` zeros; given those that begin at places of `runs`."""
+    count, triples = len(text.words), len(text.triples)
+    runs = np.zeros(len(text.runs) + NEAR_WORDS, np.uint64)
+    runs[places] = concepts
+    where = runs[len(text.runs) - count :]
+    where[:triples] |= runs[:triples]
+    pairs = runs[triples : len(text.runs) - count]
+    where[: len(pairs)] |= pairs
+    return where
