@@ -39,6 +39,7 @@ import signal, subprocess, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 subprocess.run([sys.executable, "-c", "import time; time.sleep(600)"])
 '''
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
 asyncio.run(main())
 """
 _DEAF = """

@@ -10,6 +10,13 @@ from pathlib import Path
 import pytest
 from servers.processes import wait_until
 
+_COMMAND = """
+import signal
+from stream_detector.cli import main
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
+    main()
+"""
 _ENDS = {signal.SIGTERM: 143, signal.SIGINT: 130}
 
 
@@ -19,7 +26,7 @@ def benchmark(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     (tmp_path / "scratch").mkdir()
     words = ["quality", "--quick", "--only", "capability_sweep", "--rivals", "0", "--out", str(tmp_path / "out")]
     process = subprocess.Popen(
-        [sys.executable, "-c", "from stream_detector.cli import main; main()", *words],
+        [sys.executable, "-c", _COMMAND, *words],
         env=os.environ | {"TMPDIR": str(tmp_path / "scratch"), "STREAM_DETECTOR_DATA": ""},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
