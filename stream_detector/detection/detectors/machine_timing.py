@@ -141,4 +141,4 @@ def _whole_hours(profile: Profile) -> list[int]:
     """Calls per whole clock hour, oldest first, since the client was first seen; without the open hour."""
     rate = profile.rate
     known = int(profile.last_ts // 3600 - profile.first_ts // 3600)
-    return [rate.calls[(rate.hour - back) % DAY_HOURS] for back in range(min(known - 1, DAY_HOURS - 1), 0, -1)]
+    return rate.whole_hours()[max(0, DAY_HOURS - known) :]

@@ -8,7 +8,7 @@ import math
 from typing import Self
 
 import numpy as np
-from msgspec import Struct, field
+from msgspec import Struct
 
 _POWERS = np.array([2.0**-rank for rank in range(66)])
 """Their sums are exact, in whatever order they are added."""
@@ -80,41 +80,47 @@ class SlidingDistinct(Struct, array_like=True, gc=False):
 
     days: int
     """Of a period."""
-    current: Registers
-    previous: Registers
-    epoch: int = field(default=-1)
+    registers: Registers
+    """Of the current period, and after them as many of the one before: an object of their own would cost 70 bytes."""
+    epoch: int = -1
 
     @classmethod
     def of(cls, precision: int, period_s: float) -> Self:
         """Twice `2**precision` bytes; a period is some days."""
-        return cls(int(period_s // _DAY_S), _zeros(precision), _zeros(precision))
+        return cls(int(period_s // _DAY_S), _zeros(precision + 1))
 
     def add(self, ts: float, hashed: int) -> None:
         """Count one item at event time `ts`; late items count in the current period."""
         epoch = int(ts // _DAY_S) // self.days
         if epoch > self.epoch:
             self._advance(epoch)
-        registers = self.current
-        size = len(registers)
+        registers = self.registers
+        size = len(registers) >> 1
         index = hashed & (size - 1)
         rest = hashed // size
         if not rest & _BELOW[registers[index]]:
             registers[index] = rank = _rank(rest)
-            if self.previous[index] <= rank:
-                self.previous[index] = 0  # what the larger one says is enough, and zeros are cheap to store
+            if registers[size + index] <= rank:
+                registers[size + index] = 0  # what the larger one says is enough, and zeros are cheap to store
 
     def _advance(self, epoch: int) -> None:
-        size = len(self.current)
-        self.previous = self.current if epoch == self.epoch + 1 else Registers(size)
-        self.current = Registers(size)
+        size = len(self.registers) >> 1
+        is_next = epoch == self.epoch + 1
+        self.registers[size:] = self.registers[:size] if is_next else bytes(size)
+        self.registers[:size] = bytes(size)
         self.epoch = epoch
+
+    @property
+    def current(self) -> bytes:
+        """Registers of the current period."""
+        return bytes(self.registers[: len(self.registers) >> 1])
 
     def count(self, now_s: float) -> float:
         """Estimated number of distinct items in the period of `now_s` and the one before, whenever the last one came."""
         passed = int(now_s // _DAY_S) // self.days - self.epoch
         if passed > 1:
             return 0.0
-        if passed == 1 or self.previous.count(0) == len(self.previous):
+        size = len(self.registers) >> 1
+        if passed == 1 or self.registers.count(0, size) == size:
             return estimate(self.current)
-        merged = np.maximum(np.frombuffer(self.current, np.uint8), np.frombuffer(self.previous, np.uint8))
-        return estimate(merged.tobytes())
+        return estimate(np.frombuffer(self.registers, np.uint8).reshape(2, size).max(axis=0).tobytes())

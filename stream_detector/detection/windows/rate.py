@@ -1,9 +1,11 @@
 """How much: calls per five minutes against the client's own past, calls and output tokens per hour for a day."""
 
 import math
+from struct import Struct
 from typing import Self
 
-from msgspec import Struct, field
+import msgspec
+from msgspec import field
 
 from stream_detector.detection.windows.baseline import Baseline
 from stream_detector.domain.calls import ApiCall
@@ -21,11 +23,11 @@ HOURS_REMEMBERED = 168.0
 DAYS_REMEMBERED = 14.0
 
 
-def _day() -> list[int]:
-    return [0] * DAY_HOURS
+_RING = Struct("<24L")
+_MOST = (1 << 32) - 1
 
 
-class Past(Struct, array_like=True):
+class Past(msgspec.Struct, array_like=True):
     """The client's own past at one time scale: a baseline of log counts, and the counts it has not learned."""
 
     baseline: Baseline
@@ -50,15 +52,19 @@ class Past(Struct, array_like=True):
         self.pending.clear()
 
 
-class RateWindow(Struct, array_like=True):
+class RateWindow(msgspec.Struct, array_like=True):
     """Open bucket, closed buckets not yet learned, a ring of 24 hours, and River baselines of busy periods."""
 
     bucket: int = -1
     count: int = 0
     pending: list[int] = field(default_factory=list)
     hour: int = -1
-    calls: list[int] = field(default_factory=_day)
-    tokens: list[int] = field(default_factory=_day)
+    hour_calls: int = 0
+    """In the open hour, as is the next."""
+    hour_tokens: int = 0
+    calls: bytearray = field(default_factory=lambda: bytearray(_RING.size))
+    """In each whole hour of the last 24, by hour modulo 24: four bytes each, because a list of numbers takes 36."""
+    tokens: bytearray = field(default_factory=lambda: bytearray(_RING.size))
     answer_tokens: float = 0.0
     """Mean output tokens of the last answers: what a refused call would have taken."""
     baseline: Baseline = field(default_factory=Baseline)
@@ -72,12 +78,11 @@ class RateWindow(Struct, array_like=True):
         if bucket > self.bucket:
             self._close(bucket)
         self.count += 1
-        slot = self.hour % DAY_HOURS
-        self.calls[slot] += 1
+        self.hour_calls += 1
         if call.status in REFUSED:
-            self.tokens[slot] += int(self.answer_tokens)
+            self.hour_tokens += int(self.answer_tokens)
         elif call.output_tokens:
-            self.tokens[slot] += call.output_tokens
+            self.hour_tokens += call.output_tokens
             self.answer_tokens += ANSWER_WEIGHT * (call.output_tokens - self.answer_tokens)
 
     def _close(self, bucket: int) -> None:
@@ -88,22 +93,35 @@ class RateWindow(Struct, array_like=True):
         self.bucket = bucket
         self.count = 0
         hour = bucket * BUCKET_S // HOUR_S
-        if hour > self.hour >= 0:
-            self.hours.close(self.calls[self.hour % DAY_HOURS])
+        if hour > self.hour:
+            self._close_hour(hour)
+
+    def _close_hour(self, hour: int) -> None:
+        calls, tokens = list(_RING.unpack(self.calls)), list(_RING.unpack(self.tokens))
+        if self.hour >= 0:
+            slot = self.hour % DAY_HOURS
+            calls[slot], tokens[slot] = min(_MOST, self.hour_calls), min(_MOST, self.hour_tokens)
+            self.hours.close(self.hour_calls)
             if hour // DAY_HOURS > self.hour // DAY_HOURS:
-                self.days.close(sum(self.calls[: self.hour % DAY_HOURS + 1]))
+                self.days.close(sum(calls[: slot + 1]))
         for passed in range(max(self.hour + 1, hour - DAY_HOURS + 1), hour + 1):
-            self.calls[passed % DAY_HOURS] = 0
-            self.tokens[passed % DAY_HOURS] = 0
-        self.hour = max(self.hour, hour)
+            calls[passed % DAY_HOURS] = tokens[passed % DAY_HOURS] = 0
+        _RING.pack_into(self.calls, 0, *calls)
+        _RING.pack_into(self.tokens, 0, *tokens)
+        self.hour, self.hour_calls, self.hour_tokens = hour, 0, 0
+
+    def whole_hours(self) -> list[int]:
+        """Calls in each of the 23 hours before the open one, the newest last."""
+        calls = _RING.unpack(self.calls)
+        return [calls[(self.hour + after) % DAY_HOURS] for after in range(1, DAY_HOURS)]
 
     def day_calls(self) -> int:
         """Calls of the last 24 clock hours, up to the client's newest call."""
-        return sum(self.calls)
+        return _total(self.calls) + self.hour_calls
 
     def day_tokens(self) -> int:
         """Output tokens of the last 24 clock hours, taken or asked for."""
-        return sum(self.tokens)
+        return _total(self.tokens) + self.hour_tokens
 
     def busiest_bucket(self) -> int:
         """The greatest count of a bucket that the baseline has not learned."""
@@ -111,7 +129,7 @@ class RateWindow(Struct, array_like=True):
 
     def busiest_hour(self) -> int:
         """The greatest count of an hour that the baseline of hours has not learned, the open hour included."""
-        return max(self.calls[self.hour % DAY_HOURS], *self.hours.pending, 0)
+        return max(self.hour_calls, *self.hours.pending, 0)
 
     def busiest_day(self) -> int:
         """The greatest count of a day that the baseline of days has not learned, the last 24 hours included."""
@@ -125,3 +143,7 @@ class RateWindow(Struct, array_like=True):
         if self.hours.pending:
             self.hours.learn()
             self.days.learn()
+
+
+def _total(ring: bytearray) -> int:
+    return sum(map(int, _RING.unpack(ring)))
