@@ -125,15 +125,25 @@ def example_limited() -> Profile:
 
 
 def example_two_lanes() -> Profile:
-    """Two days of sessions, some in each second or third hour, and another software with a call every ten minutes beside."""
+    """Two days of sessions, some in each second or third hour, and beside them other software: a question every ten minutes."""
     hours = (*range(0, 48, 2), *range(0, 48, 3))
     sessions = [hour * 3600.0 + turn * 40.0 * (1 + turn % 3) for hour in hours for turn in range(20)]
     pool = [number * 600.0 + number * 37 % 61 for number in range(288)]
     profile = Profile()
     timed = sorted([(after_s, "browser") for after_s in sessions] + [(after_s, "script") for after_s in pool])
     for number, (after_s, agent) in enumerate(timed):
-        plain = example_call(number, gap_s=0.0)
+        plain = example_call(number, gap_s=0.0, same_head=agent == "browser")
         profile.observe(msgspec.structs.replace(plain, ts=START_S + after_s, ua=agent, latency_ms=4e3))
+    return profile
+
+
+def example_hops() -> Profile:
+    """Two days with a call every five minutes, from another operator every four hours, with one program."""
+    profile = Profile()
+    for number in range(576):
+        stay = number // 48
+        call = msgspec.structs.replace(example_call(number, gap_s=300.0), ip=f"{31 + 2 * stay}.0.7.1", ua="one")
+        profile.observe(call)
     return profile
 
 

@@ -15,6 +15,7 @@ from stream_detector.detection.examples import (
     START_S,
     example_call,
     example_context,
+    example_hops,
     example_limited,
     example_profile,
     example_two_lanes,
@@ -38,6 +39,7 @@ SHAPES: dict[str, Shape] = {
     "limited after weeks": example_limited,
     "every cue, half in vain": lambda: example_profile(calls=500, gap_s=60.0, cues=127, probing=True),
     "two lanes": example_two_lanes,
+    "hops": example_hops,
 }
 
 detectors = pytest.mark.parametrize("detector", build_all(), ids=lambda detector: detector.name)

@@ -8,7 +8,6 @@ from msgspec import Struct
 from stream_detector.detection.context import Context
 from stream_detector.detection.detectors.tails import power_tail
 from stream_detector.detection.profile import Profile
-from stream_detector.detection.windows.network import NetworkWindow
 from stream_detector.domain.signals import Family, Reading, Scored, Warming
 
 
@@ -68,7 +67,8 @@ class NetworkFanout(Struct, frozen=True):
             _spread(window.blocks.count(now_s), networks, self.blocks),
         )
         wandering = spread * fresh**2 * (1.0 - window.leading())
-        tail = power_tail(wandering / self._software(window, context), self.half, self.power)
+        programs = max(1.0, window.programs(now_s) or self.unknown_software)
+        tail = power_tail(wandering / programs, self.half, self.power)
         bound = 10.0 ** -(self.blind_ceiling + known * (self.ceiling - self.blind_ceiling))
         evidence = {
             "networks": networks,
@@ -86,11 +86,6 @@ class NetworkFanout(Struct, frozen=True):
             "proxy_share": window.share(window.proxy),
         }
         return Scored(1.0 - max(tail, bound), evidence)
-
-    def _software(self, window: NetworkWindow, context: Context) -> float:
-        """User agents or TLS fingerprints, whichever are fewer; at least 1."""
-        counts = (context.features.user_agents, window.stacks.count(context.now_s))
-        return max(1.0, min((count for count in counts if count), default=self.unknown_software))
 
 
 def _spread(distinct: float, networks: float, available: float) -> float:

@@ -7,6 +7,7 @@ from msgspec import Struct, field
 
 from stream_detector.detection.hashing import hash64
 from stream_detector.detection.windows.distinct import SlidingDistinct
+from stream_detector.detection.windows.stays import StayWindow
 from stream_detector.domain.addresses import AddressKind, block_of, network_of
 from stream_detector.domain.calls import ApiCall
 
@@ -58,6 +59,7 @@ class NetworkWindow(Struct, array_like=True):
     last_country: int = 0
     last_agent: int = 0
     last_stack: int = 0
+    stays: StayWindow = field(default_factory=StayWindow)
 
     def observe(self, call: ApiCall) -> None:
         """Count one call; without an address only its software."""
@@ -95,6 +97,7 @@ class NetworkWindow(Struct, array_like=True):
             self._move(call, ip, ts)
         self.last_ts = ts
         operator = self.last_operator
+        self.stays.observe(ts, self.last_network, operator)
         if operator in self.leaders:
             self.leaders[operator] += 1
         else:
@@ -166,6 +169,11 @@ class NetworkWindow(Struct, array_like=True):
             return 0.0
         counts = self.leaders.values()
         return self.share(max(counts) - (min(counts) if len(counts) == LEADERS else 0))
+
+    def programs(self, now_s: float) -> float:
+        """User agents or TLS fingerprints, whichever are fewer; 0 where the calls name neither."""
+        counts = (self.agents.count(now_s), self.stacks.count(now_s))
+        return min((count for count in counts if count), default=0.0)
 
     def moved(self, now_s: float) -> int:
         """Switches in the time that the distinct counts cover at `now_s`."""
