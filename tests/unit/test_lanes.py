@@ -7,11 +7,13 @@ from random import Random
 import msgspec
 import pytest
 
+from stream_detector.detection import state
 from stream_detector.detection.detectors.machine_timing import MachineTiming
 from stream_detector.detection.examples import START_S, example_context
+from stream_detector.detection.hashing import hash64
 from stream_detector.detection.profile import Profile
-from stream_detector.detection.windows.lanes import FORGOTTEN_S, HEARD, PLACES, REST_S, LaneWindow
-from stream_detector.domain.calls import ApiCall
+from stream_detector.detection.windows.lanes import FORGOTTEN_S, HEARD, PLACES, REST_S, Lane, LaneWindow
+from stream_detector.domain.calls import ApiCall, Sketch
 from stream_detector.domain.signals import Scored
 
 DAY_S = 86_400.0
@@ -144,7 +146,28 @@ def test_the_more_lanes_were_tried_the_less_one_of_them_says() -> None:
     assert more[0] < few[0]
 
 
+def test_what_a_lane_asks_is_counted_since_its_last_rest() -> None:
+    window = LaneWindow()
+    for number in range(400):
+        window.observe(_asking(number * 300.0, "script", head=hash64(f"head {number}")))
+        window.observe(_asking(number * 300.0 + 1.0, "app", head=7))
+    script, app = sorted(window.lanes, key=Lane.bare, reverse=True)
+    assert script.prompts == app.prompts == 399
+    assert script.bare() > 150
+    assert app.bare() < 1
+    window.observe(_asking(400 * 300.0 + REST_S, "script", head=1))
+    assert min(lane.prompts for lane in window.lanes) == 0
+
+
+def _asking(after_s: float, agent: str, head: int) -> ApiCall:
+    sketch = Sketch(head=head, digest=head, simhash=bytes(8), chars=200, opening=hash64(f"opening {head}") >> 11)
+    return msgspec.structs.replace(_call(after_s, agent), sketch=sketch)
+
+
 def test_lanes_are_small_in_the_store() -> None:
-    window = _window([*_pool("a", begin_s=0.0, days=9, gap_s=31), *_pool("b", begin_s=7.0, days=9, gap_s=47)])
-    assert len(msgspec.msgpack.encode(window)) <= 220
-    assert len(msgspec.msgpack.encode(_window([*_pool("a", begin_s=0.0, days=1, gap_s=31)]))) <= 20
+    profile = Profile()
+    alone = len(state.encode(profile))
+    for number in range(4000):
+        for after_s, agent in ((31.0 * number, "a"), (47.0 * number, "b")):
+            profile.lanes.observe(_asking(after_s, agent, head=hash64(f"{agent} {number}")))
+    assert len(state.encode(profile)) - alone <= 300

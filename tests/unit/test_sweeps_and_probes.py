@@ -57,6 +57,77 @@ def test_a_hundred_questions_a_day_are_a_sweep_after_weeks_and_a_study_on_some_d
     assert evidence(Coverage(), sweep(study, 100)) < 1.6
 
 
+def hourly(days: int, a_day: int, first_h: int, hours: int) -> Profile:
+    """So many new bare questions on each day, from some hour on, spread over so many hours."""
+    profile = Profile()
+    for day in range(days):
+        for number in range(a_day):
+            profile.observe(at(asked(day * a_day + number, 0, 0.0), day, first_h + hours * number / a_day))
+    return profile
+
+
+def at(call: ApiCall, day: int, hour: float, agent: str | None = None) -> ApiCall:
+    midnight = START_S // DAY_S * DAY_S
+    return msgspec.structs.replace(call, ts=midnight + day * DAY_S + hour * 3600, ua=agent)
+
+
+def test_a_loop_that_asks_day_and_night_shows_before_a_student_or_the_users_of_an_app_do() -> None:
+    loop, student, app = (hourly(2, 100, first_h, hours) for first_h, hours in ((0, 24), (9, 6), (7, 16)))
+    assert evidence(Coverage(), student) == pytest.approx(evidence(Coverage(), app))
+    assert evidence(Coverage(), loop) > 0.8
+    assert evidence(Coverage(), student) < 0.5
+
+
+def test_an_evaluation_that_lasts_a_night_and_a_few_questions_at_all_hours_are_no_loop() -> None:
+    assert evidence(Coverage(), hourly(1, 2000, 0, 12)) < 1.6
+    assert evidence(Coverage(), hourly(3, 24, 0, 24)) < 0.5
+
+
+def beside_an_app(*lists: Iterable[ApiCall], days: int = 3) -> Profile:
+    """Calls of other software beside an app with a prompt of its own, whose users wake and sleep."""
+    app = (
+        at(asked(10_000 + number, 0, 0.0, head=7), number // 800, 6 + 17 * (number % 800 / 800) ** 2, "app")
+        for number in range(800 * days)
+    )
+    own = sorted((call for each in lists for call in each), key=lambda call: call.ts)
+    calls = sorted((*app, *own), key=lambda call: call.ts)
+    return observed(call for call in calls if not own or call.ts <= own[-1].ts)
+
+
+def listed(days: Iterable[int], a_day: int, first_h: float, hours: float, **sketch: object) -> Iterable[ApiCall]:
+    for turn, day in enumerate(days):
+        for number in range(a_day):
+            call = asked(turn * a_day + number, 0, 0.0, **sketch)
+            yield at(call, day, first_h + hours * number / a_day, "script")
+
+
+def test_a_list_of_bare_questions_shows_beside_the_app_of_the_keys_owner() -> None:
+    assert evidence(Coverage(), beside_an_app()) < 0.1
+    assert evidence(Coverage(), beside_an_app(listed((1, 2), 250, 0, 24))) > 0.7
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        pytest.param(listed((1,), 500, 9, 6), id="an evaluation of some hours"),
+        pytest.param(listed((0, 1, 2), 200, 9, 7), id="a student's script by day"),
+        pytest.param(listed((0, 1, 2), 300, 0, 24, head=8), id="an app with another prompt"),
+        pytest.param(listed((0, 1, 2), 300, 0, 24, chars=20), id="users who greet"),
+        pytest.param(
+            (at(asked(n % 100, 0, 0.0), 0, n / 15, "script") for n in range(1000)), id="a test again and again"
+        ),
+        pytest.param(listed((0, 1, 2), 15, 0, 24), id="a few questions of users at all hours"),
+    ],
+)
+def test_honest_software_beside_an_app_is_no_list(calls: Iterable[ApiCall]) -> None:
+    assert evidence(Coverage(), beside_an_app(calls)) < 0.55
+
+
+def test_users_who_continue_their_conversations_at_all_hours_are_no_list() -> None:
+    calls = [msgspec.structs.replace(call, input_tokens=900) for call in listed((0, 1, 2), 300, 0, 24)]
+    assert evidence(Coverage(), beside_an_app(calls)) < 0.55
+
+
 def test_the_same_questions_every_night_are_no_sweep() -> None:
     assert evidence(Coverage(), sweep(range(8), 600, again=True)) < 1.0
 

@@ -3,6 +3,7 @@
 A key may carry an honest owner and somebody else's worker pool. All calls together then look like the owner's, however
 even the pool is; the software of each tells them apart. Two places are enough, because a lane keeps its place only while
 it may be a machine's: after two hours of silence, or once its gaps turn out to be like people's, the next newcomer has it.
+What a lane asks is told apart likewise: a list of bare questions is hidden in the sum of all that a key sends.
 """
 
 import math
@@ -11,10 +12,12 @@ from functools import lru_cache
 from msgspec import Struct, field
 
 from stream_detector.detection.hashing import hash64
+from stream_detector.detection.windows.distinct import Distinct
 from stream_detector.detection.windows.gaps import DIAL_S, DIAL_STEP_S, MEMORY
 from stream_detector.detection.windows.hours import Spread
 from stream_detector.detection.windows.network import place_of
-from stream_detector.domain.calls import ApiCall
+from stream_detector.detection.windows.novelty import bareness, is_alone, opening_of
+from stream_detector.domain.calls import ApiCall, Sketch
 
 PLACES = 2
 REST_S = 7200.0
@@ -33,7 +36,7 @@ _MASK32 = (1 << 32) - 1
 
 
 class Lane(Struct, array_like=True, gc=False):
-    """The calls of one software since its last rest of two hours."""
+    """The calls of one software, and what they ask, since its last rest of two hours."""
 
     software: int
     since_ts: float
@@ -49,6 +52,11 @@ class Lane(Struct, array_like=True, gc=False):
     """In the open hour."""
     hours: Spread = field(default_factory=Spread)
     """Calls per whole hour, of the last half to one day."""
+    prompts: int = 0
+    alone: int = 0
+    """Of these the ones that stand alone (`windows.novelty`)."""
+    heads: Distinct = field(default_factory=lambda: Distinct.of(5))
+    openings: Distinct = field(default_factory=lambda: Distinct.of(4))
 
     def observe(self, ts: float) -> None:
         """Count the next call; a late one has a gap of 0."""
@@ -72,6 +80,17 @@ class Lane(Struct, array_like=True, gc=False):
             self.hour = hour
             self.hour_calls = 0
         self.hour_calls += 1
+
+    def read(self, sketch: Sketch, input_tokens: int | None) -> None:
+        """Count the next call's prompt."""
+        self.prompts += 1
+        self.alone += is_alone(sketch, input_tokens)
+        self.heads.add(sketch.head)
+        self.openings.add(opening_of(sketch))
+
+    def bare(self) -> float:
+        """Prompts that are bare questions, each asked once, since the last rest."""
+        return bareness(self.prompts, self.alone, self.heads.count(), self.openings.count())
 
     def _halve(self) -> None:
         self.seen >>= 1
@@ -115,11 +134,11 @@ class LaneWindow(Struct, array_like=True, gc=False):
         """Count one call."""
         software = _software(call.ua, call.ja4) or _network(call.ip)
         if software and (self.lanes or software != self.usual):
-            self._sort(software, call.ts)
+            self._sort(software, call)
 
-    def _sort(self, software: int, ts: float) -> None:
+    def _sort(self, software: int, call: ApiCall) -> None:
         """A call of a client that has several kinds of software, or the first call with any."""
-        lanes = self.lanes
+        lanes, ts = self.lanes, call.ts
         if not lanes:
             if self.usual:
                 lanes += (Lane(self.usual, ts, ts), Lane(software, ts, ts))
@@ -136,6 +155,8 @@ class LaneWindow(Struct, array_like=True, gc=False):
             lanes[place] = Lane(software, ts, ts)
         else:
             lane.observe(ts)
+            if call.sketch is not None:
+                lane.read(call.sketch, call.input_tokens)
             if lane.seen == HEARD:
                 self._try(ts)
         if ts - lanes[1 - place].last_ts >= FORGOTTEN_S:

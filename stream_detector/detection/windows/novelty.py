@@ -8,6 +8,7 @@ from stream_detector.detection.windows.distinct import Distinct, SlidingDistinct
 from stream_detector.domain.calls import ApiCall, Sketch
 
 DAY_S = 86_400.0
+HOUR_S = 3600.0
 SHINGLES = 2
 """Of each prompt: a sample is enough for a growth law."""
 MEMORY_DAYS = 30.0
@@ -59,6 +60,10 @@ class NoveltyWindow(Struct, array_like=True):
     taken: float = 0.0
     """all of these prompts, never forgotten."""
     last_head: int = -1
+    hours: int = 0
+    """Hours of today in which a conversation began, a bit each,"""
+    hours_before: int = 0
+    """and of yesterday."""
 
     def observe(self, call: ApiCall) -> None:
         """Count the prompt of one call, if it has one."""
@@ -72,7 +77,7 @@ class NoveltyWindow(Struct, array_like=True):
             self._turn(day)
         self.today += 1
         self.seen += 1
-        if call.input_tokens is None or call.input_tokens <= sketch.chars + ALONE_TOKENS:
+        if is_alone(sketch, call.input_tokens):
             self.alone += 1
         if self.seen == 2 * self.half_seen or self.half_seen == 0:
             self.half_seen = self.seen
@@ -81,7 +86,8 @@ class NoveltyWindow(Struct, array_like=True):
         if sketch.head != self.last_head or is_new_day:
             self.last_head = sketch.head
             self.heads.add(ts, sketch.head)
-            self.openings.add(ts, _opening(sketch))
+            self.openings.add(ts, opening_of(sketch))
+            self.hours |= 1 << int(ts % DAY_S // HOUR_S)
         for shingle in sketch.shingles[:SHINGLES]:
             self.shingles.add(shingle)
 
@@ -99,12 +105,27 @@ class NoveltyWindow(Struct, array_like=True):
         credited = max(self.known + min(known - self.known, self.today), known * (1.0 - _CARRIED))
         self.known_before = self.known if is_next else credited
         self.known = credited
-        self.today = self.alone = 0
+        self.hours_before = self.hours if is_next else 0
+        self.today = self.alone = self.hours = 0
         self.day = day
 
     def recent(self) -> int:
         """Prompts of the current and the previous day: what the distinct counts are over."""
         return self.today + self.yesterday
+
+    def hours_awake(self, now_s: float) -> int:
+        """In how many of the last 24 clock hours a conversation began."""
+        passed = int(now_s // DAY_S) - self.day
+        if passed > 1:
+            return 0
+        since_midnight = (2 << int(now_s % DAY_S // HOUR_S)) - 1
+        if passed == 1:
+            return (self.hours & ~since_midnight).bit_count()
+        return (self.hours & since_midnight | self.hours_before & ~since_midnight).bit_count()
+
+    def renewed(self) -> float:
+        """How many of the recent prompts bring new words."""
+        return self.fresh() * self.recent()
 
     def fresh(self) -> float:
         """Share of the recent prompts that bring new words: 1 for what was never asked, near 0 for a repeated test."""
@@ -153,7 +174,13 @@ class Swept(Struct, frozen=True, gc=False):
     lifetime: float
 
 
-def _opening(sketch: Sketch) -> int:
+def is_alone(sketch: Sketch, input_tokens: int | None) -> bool:
+    """Whether the call holds no more than the prompt."""
+    return input_tokens is None or input_tokens <= sketch.chars + ALONE_TOKENS
+
+
+def opening_of(sketch: Sketch) -> int:
+    """Hash of the first words; the same for all brief prompts."""
     if sketch.chars <= BRIEF_CHARS:
         return 0
     return sketch.head if sketch.opening is None else sketch.opening
