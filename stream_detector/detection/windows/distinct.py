@@ -80,22 +80,24 @@ class SlidingDistinct(Struct, array_like=True, gc=False):
 
     days: int
     """Of a period."""
-    registers: Registers
-    """Of the current period, and after them as many of the one before: an object of their own would cost 70 bytes."""
+    size: int
+    """Registers of a period."""
+    registers: Registers | None = None
+    """Of the current period, and after them those of the one before; made when needed, because many clients never do."""
     epoch: int = -1
 
     @classmethod
     def of(cls, precision: int, period_s: float) -> Self:
         """Twice `2**precision` bytes; a period is some days."""
-        return cls(int(period_s // _DAY_S), _zeros(precision + 1))
+        return cls(int(period_s // _DAY_S), 1 << precision)
 
     def add(self, ts: float, hashed: int) -> None:
         """Count one item at event time `ts`; late items count in the current period."""
         epoch = int(ts // _DAY_S) // self.days
-        if epoch > self.epoch:
-            self._advance(epoch)
         registers = self.registers
-        size = len(registers) >> 1
+        if epoch > self.epoch or registers is None:
+            registers = self._advance(epoch)
+        size = self.size
         index = hashed & (size - 1)
         rest = hashed // size
         if not rest & _BELOW[registers[index]]:
@@ -103,24 +105,23 @@ class SlidingDistinct(Struct, array_like=True, gc=False):
             if registers[size + index] <= rank:
                 registers[size + index] = 0  # what the larger one says is enough, and zeros are cheap to store
 
-    def _advance(self, epoch: int) -> None:
-        size = len(self.registers) >> 1
-        is_next = epoch == self.epoch + 1
-        self.registers[size:] = self.registers[:size] if is_next else bytes(size)
-        self.registers[:size] = bytes(size)
+    def _advance(self, epoch: int) -> Registers:
+        before = self.current if epoch == self.epoch + 1 else bytes(self.size)
+        self.registers = Registers(bytes(self.size) + before)
         self.epoch = epoch
+        return self.registers
 
     @property
     def current(self) -> bytes:
         """Registers of the current period."""
-        return bytes(self.registers[: len(self.registers) >> 1])
+        return bytes(self.size) if self.registers is None else bytes(self.registers[: self.size])
 
     def count(self, now_s: float) -> float:
         """Estimated number of distinct items in the period of `now_s` and the one before, whenever the last one came."""
         passed = int(now_s // _DAY_S) // self.days - self.epoch
-        if passed > 1:
+        if passed > 1 or self.registers is None:
             return 0.0
-        size = len(self.registers) >> 1
+        size = self.size
         if passed == 1 or self.registers.count(0, size) == size:
             return estimate(self.current)
         return estimate(np.frombuffer(self.registers, np.uint8).reshape(2, size).max(axis=0).tobytes())
