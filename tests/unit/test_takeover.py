@@ -144,6 +144,13 @@ def test_where_networks_always_change_another_operator_is_elsewhere() -> None:
     assert suspicion(elsewhere) > 0.9
 
 
+def test_a_line_at_home_that_changed_yesterday_still_has_habits() -> None:
+    profile = established()
+    a_day(profile, DAYS, OWNER | {"ip": "192.0.78.4"})
+    a_day(profile, DAYS + 1, OWNER | THIEF, calls=80, gap_s=900.0)
+    assert suspicion(profile) > 0.98
+
+
 def test_what_is_always_new_is_never_strange() -> None:
     profile = Profile()
     for day in range(12):

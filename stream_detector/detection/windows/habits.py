@@ -27,7 +27,9 @@ PLACE = 2
 BESIDES = 2
 """So many of the other aspects must be strange, beside the place, to make a call odd."""
 USUAL = 0.1
-"""An aspect that is strange in more of a client's calls than this is never strange for it."""
+"""An aspect that is strange in more of a client's calls than this is never strange for it;"""
+USUAL_PLACE = 0.25
+"""a place may be more often: alone it makes no call odd, and lines at home get another network every few days."""
 MEMORY_DAYS = 8
 SETTLED_DAYS = 4
 """Before so many active days everything is learned, for at first everything is new."""
@@ -37,7 +39,7 @@ BUSY = 64
 """After so many calls on a day only every fourth is looked at."""
 HOUR_S, DAY_S = 3600.0, 86_400.0
 _BITS = 63
-_RARE = 255 * USUAL
+_RARE = tuple(255 * (USUAL_PLACE if aspect < PLACE else USUAL) for aspect in range(len(ASPECTS)))
 _ANYWHERE = (1 << PLACE) - 1
 
 
@@ -79,7 +81,7 @@ class HabitWindow(Struct, array_like=True, gc=False):
     strange: list[int] = field(default_factory=_zeros)
     """Calls looked at today in which the aspect was strange."""
     usual: bytearray = field(default_factory=lambda: bytearray(len(ASPECTS)))
-    """Mean share of strange calls on days that were learned, in 1 / 255; at first assumed to be none."""
+    """Mean share of strange calls on days that were learned, in 1 / 255; none at first."""
 
     def observe(self, call: ApiCall) -> None:
         """Compare one call with the days before."""
@@ -99,7 +101,7 @@ class HabitWindow(Struct, array_like=True, gc=False):
             if not known[aspect] & bit:
                 self.fresh[aspect] |= bit
                 self.strange[aspect] += 1
-                if self.usual[aspect] <= _RARE:
+                if self.usual[aspect] <= _RARE[aspect]:
                     broken |= 1 << aspect
         if broken & _ANYWHERE and (broken >> PLACE).bit_count() >= BESIDES:
             self._count(broken.bit_count(), int(call.ts // HOUR_S))
