@@ -16,7 +16,7 @@ FORGET_EVERY_S = 3600.0
 _DESCRIPTIVE = int(Cue.BENCHMARK)
 
 
-class BudgetWindow(Struct, array_like=True):
+class BudgetWindow(Struct, array_like=True, gc=False):
     """Distinct prompts of a lifetime, and how many bore cues; output tokens, exponentially forgotten over 90 days."""
 
     prompts: Distinct = field(default_factory=lambda: Distinct.of(6))

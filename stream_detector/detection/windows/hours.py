@@ -51,7 +51,7 @@ class Spread(Struct, array_like=True, gc=False):
         return max(0.0, self.squares / self.hours - mean * mean) * self.hours / (self.hours - 1) / (mean * mean)
 
 
-class HoursWindow(Struct, array_like=True):
+class HoursWindow(Struct, array_like=True, gc=False):
     """Slots of ten minutes with calls, the rests between them, and the spread of whole hours."""
 
     first_slot: int = -1

@@ -70,7 +70,7 @@ class Shape(Struct, array_like=True, gc=False):
             setattr(self, name, getattr(self, name) >> 1)
 
 
-class PurposeWindow(Struct, array_like=True):
+class PurposeWindow(Struct, array_like=True, gc=False):
     """Counts of about the last `MEMORY` prompts; distinct cue-bearing prompts of one to two days, beginnings of weeks."""
 
     seen: int = 0

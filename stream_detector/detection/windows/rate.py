@@ -27,7 +27,7 @@ _RING = Struct("<24L")
 _MOST = (1 << 32) - 1
 
 
-class Past(msgspec.Struct, array_like=True):
+class Past(msgspec.Struct, array_like=True, gc=False):
     """The client's own past at one time scale: a baseline of log counts, and the counts it has not learned."""
 
     baseline: Baseline
@@ -52,7 +52,7 @@ class Past(msgspec.Struct, array_like=True):
         self.pending.clear()
 
 
-class RateWindow(msgspec.Struct, array_like=True):
+class RateWindow(msgspec.Struct, array_like=True, gc=False):
     """Open bucket, closed buckets not yet learned, a ring of 24 hours, and River baselines of busy periods."""
 
     bucket: int = -1
