@@ -67,7 +67,7 @@ class NetworkFanout(Struct, frozen=True):
             _spread(window.blocks.count(now_s), networks, self.blocks),
         )
         wandering = spread * fresh**2 * (1.0 - window.leading())
-        programs = max(1.0, window.programs(now_s) or self.unknown_software)
+        programs = max(1.0, window.programs(context.features.user_agents, now_s) or self.unknown_software)
         tail = power_tail(wandering / programs, self.half, self.power)
         bound = 10.0 ** -(self.blind_ceiling + known * (self.ceiling - self.blind_ceiling))
         evidence = {

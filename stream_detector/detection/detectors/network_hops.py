@@ -56,7 +56,7 @@ class NetworkHops(Struct, frozen=True):
             return Warming(float(window.seen), float(self.min_calls))
         stays = window.stays
         networks, operators, share = stays.networks.count(now_s), stays.operators.count(now_s), stays.share(now_s)
-        programs = max(1.0, window.programs(now_s) or self.unknown_software)
+        programs = max(1.0, window.programs(context.features.user_agents, now_s) or self.unknown_software)
         tail = power_tail(min(networks, self.per_operator * operators) * share / programs, self.half, self.power)
         evidence = {"stayed_networks": networks, "stayed_operators": operators, "stayed_share": share}
         return Scored(1.0 - max(tail, 10.0**-self.ceiling), evidence)

@@ -170,9 +170,9 @@ class NetworkWindow(Struct, array_like=True):
         counts = self.leaders.values()
         return self.share(max(counts) - (min(counts) if len(counts) == LEADERS else 0))
 
-    def programs(self, now_s: float) -> float:
-        """User agents or TLS fingerprints, whichever are fewer; 0 where the calls name neither."""
-        counts = (self.agents.count(now_s), self.stacks.count(now_s))
+    def programs(self, user_agents: float, now_s: float) -> float:
+        """Of so many user agents, or of the TLS fingerprints, the fewer; 0 where the calls name neither."""
+        counts = (user_agents, self.stacks.count(now_s))
         return min((count for count in counts if count), default=0.0)
 
     def moved(self, now_s: float) -> int:
