@@ -12,7 +12,7 @@ REST_S = 3600.0
 """A pause of this length ends a stay: people leave, machines do not."""
 
 
-class StayWindow(Struct, array_like=True):
+class StayWindow(Struct, array_like=True, gc=False):
     """Networks that the client stayed at, their operators, and the time it spent so, of the last one to two days.
 
     Calls from another network in between end a stay. So senders that are active side by side have none, however many they
