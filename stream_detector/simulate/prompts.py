@@ -91,8 +91,12 @@ def chat(rng: Random, own: Style, language: str) -> Iterator[Request]:
             text = f"{text} {grammar.line(rng, more)}"
         if grammar is english() and rng.random() < 0.12:  # noqa: PLR2004
             text = f"{text}\n\n{passage(rng, grammar, 1 + int(log_normal(rng, 5, 0.8)))}"
-        context = 0 if rng.random() < 1 / 3 else int(log_normal(rng, _CONTEXT_TOKENS / 2, 1.0))
-        yield own.ask(rng, text, context)
+        yield own.ask(rng, text, conversation(rng))
+
+
+def conversation(rng: Random) -> int:
+    """Tokens of the conversation that a person's question goes on with; 0 if it is the first."""
+    return 0 if rng.random() < 1 / 3 else int(log_normal(rng, _CONTEXT_TOKENS / 2, 1.0))
 
 
 def app(rng: Random, own: Style) -> Iterator[Request]:

@@ -25,7 +25,7 @@ from stream_detector.simulate import recorded_addresses
 from stream_detector.simulate.arrivals import DAY_S, Bursts, Gaps, Span, gaps_of
 from stream_detector.simulate.benign import Sources
 from stream_detector.simulate.outcome import CHARS_PER_TOKEN, Request
-from stream_detector.simulate.prompts import Style, log_normal
+from stream_detector.simulate.prompts import Style, conversation, log_normal
 
 WINDOW_S = 600.0
 _TRACES = ("llm_traces/servegen/language_m-large_traces.csv.gz", "llm_traces/servegen/language_m-mid_traces.csv.gz")
@@ -93,7 +93,7 @@ def read(directory: Path) -> Sources:
 
     def asked(rng: Random, own: Style, language: str) -> Iterator[Request]:  # noqa: ARG001  the recordings are English
         order = rng.sample(questions, len(questions))
-        return (own.ask(rng, text) for text in cycle(order))
+        return (own.ask(rng, text, conversation(rng)) for text in cycle(order))
 
     def sized(rng: Random, requests: Iterator[Request]) -> Iterator[Request]:
         return recorded_sizes(rng, requests, rng.choice(sizes))
