@@ -6,8 +6,10 @@ Rules:
 3. Families are independent: their evidence adds up, each less `FREE`, because of many signals one is always a little odd.
 4. A soft family counts at most `MOST`, just too little for a throttle: how hard a client works, how evenly, or on what, is
    never enough by itself.
-5. Behaviour is drawn from what the others look at: it supports two of them, and is not one of the two that a block needs.
-6. Risk is the sum in units of `CERTAIN`.
+5. Volume and timing count at most `MOST` together: an honest loop that works a queue off is heavy and even, and when its
+   account is new, as heavy and even as a campaign's. Who it is or what it asks must speak as well.
+6. Behaviour is drawn from what the others look at: it supports two of them, and is not one of the two that a block needs.
+7. Risk is the sum in units of `CERTAIN`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +25,8 @@ MOST = 2.3
 CERTAIN = 6.0
 SUPPORTED = 2
 """Families that must speak before behaviour supports them."""
+EFFORT = frozenset({Family.VOLUME, Family.TIMING})
+"""How hard a client works, and how steadily."""
 HARD = frozenset({Family.NETWORK, Family.PARAMETERS, Family.COORDINATION, Family.ANALYST})
 """Families that honest work has no reason to show."""
 STRONG, BACKING = 1.0, 0.5
@@ -30,9 +34,10 @@ STRONG, BACKING = 1.0, 0.5
 SUFFICIENT = frozenset({Family.PARAMETERS, Family.COORDINATION, Family.ANALYST})
 """Families that may throttle by themselves: honest work does not show them by chance."""
 POWER: Mapping[str, float] = {
-    "machine_timing": 1.5,
+    "machine_timing": 1.7,
     "network_fanout": 1.5,
     "data_generation": 1.3,
+    "takeover": 1.2,
     "coverage": 1.1,
     "parameter_probe": 1.1,
     "shared_template": 1.1,
@@ -85,7 +90,8 @@ def fuse(reasons: Sequence[Reason]) -> Risk:
     speaking = sum(voice >= FREE for family, voice in strongest.items() if family is not Family.BEHAVIOUR)
     if speaking < SUPPORTED:
         strongest.pop(Family.BEHAVIOUR, None)
-    total = sum(strongest.values())
+    effort = sum(strongest.get(family, 0.0) for family in EFFORT)
+    total = sum(strongest.values()) - max(0.0, effort - MOST)
     return Risk(
         min(1.0, total / CERTAIN),
         frozenset(family for family, voice in strongest.items() if _counts(family, voice)),

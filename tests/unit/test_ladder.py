@@ -41,6 +41,13 @@ def test_no_soft_family_throttles_alone(family: Family) -> None:
     assert climb(POLICY, Standing(), risk, risk, NOW_S) is None
 
 
+def test_hard_and_steady_work_together_do_not_throttle() -> None:
+    work = [reason("a", Family.VOLUME, 6.0), reason("b", Family.TIMING, 6.0)]
+    assert fuse(work).value < Policy().throttle.risk
+    assert fuse(work).value == fuse(work[:1]).value
+    assert fuse([*work, reason("c", Family.CONTENT, 1.0)]).value > Policy().throttle.risk
+
+
 def test_a_block_needs_strong_hard_evidence_and_something_to_back_it() -> None:
     network, timing = FREE + STRONG, FREE + BACKING
     backed = fuse([reason("a", Family.NETWORK, network), reason("b", Family.TIMING, timing)])

@@ -45,7 +45,7 @@ def test_the_ladder_is_climbed_again_from_what_was_kept() -> None:
 
 
 def test_without_a_detector_its_evidence_is_missing() -> None:
-    evaluations = watched((100.0, evidence(volume=2.0, timing=2.0)))
+    evaluations = watched((100.0, evidence(content=2.0, timing=2.0)))
     assert tried(evaluations.of, POLICY)
     assert tried(evaluations.of, POLICY, without="timing") == {}
     assert tried(evaluations.of, POLICY, without="nobody") == tried(evaluations.of, POLICY)
@@ -53,6 +53,6 @@ def test_without_a_detector_its_evidence_is_missing() -> None:
 
 @pytest.mark.parametrize(("above", "is_acted_on"), [(-0.3, True), (0.0, True), (0.01, False), (0.4, False)])
 def test_another_threshold_acts_on_more_or_fewer(above: float, *, is_acted_on: bool) -> None:
-    spoken = evidence(volume=2.0, timing=2.0)
+    spoken = evidence(content=2.0, timing=2.0)
     policy = at_threshold(POLICY, spoken.enforced.value + above)
     assert bool(tried(watched((100.0, spoken)).of, policy)) is is_acted_on
