@@ -57,6 +57,7 @@ def example_call(
         ts=START_S + number * gap_s,
         client="example",
         ip=f"{11 + number % 80}.{number // 80 % 256}.7.1" if new_network else "192.0.2.1",
+        input_tokens=50,
         output_tokens=10 if refused else 200,
         finish="refusal" if refused else "stop",
         params=Params(max_tokens=1, top_logprobs=5, logit_bias={str(number): 80.0}) if new_bias else None,

@@ -127,6 +127,7 @@ def test_late_and_disordered_calls_are_no_evidence(detector: Detector, shape: Sh
         ("reward_grading", {"calls": 40, "gap_s": 60.0, "cues": 2}, {"calls": 400, "gap_s": 60.0, "cues": 2}),
         ("data_generation", {"calls": 40, "gap_s": 60.0, "cues": 32}, {"calls": 400, "gap_s": 60.0, "cues": 32}),
         ("benchmark_sweep", {"calls": 40, "gap_s": 60.0, "cues": 64}, {"calls": 400, "gap_s": 60.0, "cues": 64}),
+        ("output_yield", {"calls": 40, "gap_s": 60.0, "probing": True}, {"calls": 40, "gap_s": 60.0}),
         ("boundary_probe", {"calls": 40, "gap_s": 60.0}, {"calls": 40, "gap_s": 60.0, "probing": True}),
         (
             "technique_search",

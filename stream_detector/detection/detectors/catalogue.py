@@ -16,6 +16,7 @@ from stream_detector.detection.detectors.focus import Focus
 from stream_detector.detection.detectors.machine_timing import MachineTiming
 from stream_detector.detection.detectors.network_fanout import NetworkFanout
 from stream_detector.detection.detectors.network_hops import NetworkHops
+from stream_detector.detection.detectors.output_yield import OutputYield
 from stream_detector.detection.detectors.parameter_probe import ParameterProbe
 from stream_detector.detection.detectors.reasoning_elicitation import ReasoningElicitation
 from stream_detector.detection.detectors.release_pivot import ReleasePivot
@@ -55,6 +56,7 @@ def build_all() -> tuple[Detector, ...]:
         TechniqueSearch(),
         DataGeneration(),
         BenchmarkSweep(),
+        OutputYield(),
     )
 
 

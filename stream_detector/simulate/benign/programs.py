@@ -62,9 +62,9 @@ def nightly_evaluation(seat: Seat) -> tuple[Stream, ...]:
 def queue_worker(seat: Seat) -> tuple[Stream, ...]:
     """One or a few loops that work a queue off, one item after the other: for some hours at a time, or for ever."""
     rng = seat.rng
-    answer_tokens = rng.choice((20.0, 120.0, 600.0))
-    requests = _items(rng, prompts.style(rng, answer_tokens=answer_tokens))
-    pool = pool_for(max(1.0, seat.calls_per_day), 1.0 + answer_tokens / 90, rng.choice((0.05, 0.2, 0.6)))
+    own = prompts.style(rng)
+    requests = seat.sources.sized(rng, _items(rng, own))
+    pool = pool_for(max(1.0, seat.calls_per_day), 1.0 + own.answer_tokens / 90, rng.choice((0.05, 0.2, 0.6)))
     times = pooled(rng, seat.span, pool) if rng.random() < _ENDLESS else _by_backlog(rng, seat.span, pool)
     return (Stream(times, requests, servers(seat, rng.choice((1, 1, 1, 2)))),)
 
