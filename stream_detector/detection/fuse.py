@@ -48,7 +48,6 @@ POWER: Mapping[str, float] = {
     "reward_grading": 0.6,
     "template_reuse": 0.5,
     "distribution_shift": 0.5,
-    "extraction_budget": 0.5,
     "volume_spike": 0.4,
     "focus": 0.4,
     "technique_search": 0.4,

@@ -14,24 +14,28 @@ PROMPT_TOKENS = 1000.0
 """Output tokens that weigh as much as one distinct prompt: a long answer with its reasoning."""
 PLAIN = 0.02
 """Weight of a prompt that an application may have sent: a million of them are 20,000."""
+_COMMON = 0.1
+"""To be large says no more than this."""
 
 
 class ExtractionBudget(Struct, frozen=True):
     """What was taken in all against the size of training sets; and what is taken, in all and per hour, against the segment.
 
-    10,000 prompts fine-tune a model, 52,000 were enough for Alpaca, 100,000 alarmed a search company: evidence 0.4, 1.2 and
-    1.7. Bare prompts count in full, those with cues as far as the purpose model takes the client for an extractor, all others
-    `PLAIN`, and so do output tokens in units of `PROMPT_TOKENS`: nearly every busy honest program passes these numbers in the
-    end. What is rare for a program is to be far above the clients of its segment, in distinct prompts, in output tokens of 90
-    days, or in output tokens an hour.
+    1,000 chosen prompts align a model, 10,000 fine-tune one, 52,000 were enough for Alpaca: evidence 0.1, 1.1 and 2. Bare
+    prompts count in full, those with cues as far as the purpose model takes the client for an extractor, all others `PLAIN`,
+    and so do output tokens in units of `PROMPT_TOKENS`: nearly every busy honest program passes these numbers in the end.
+    What is rare for a program is to be far above the clients of its segment, in distinct prompts, in output tokens of 90
+    days, or in output tokens an hour. But honest volumes are as extreme as a campaign's, so that this counts half, up to
+    `_COMMON`.
 
     Misses: campaigns below the budget per account (pooled budgets need cohorts). Volume is one family, and never acts alone.
 
     Parameters: `min_calls` before an opinion, `min_norm` clients' hours learned; `half_prompts`, lifetime prompts that half
     of the clients exceed who collect some; `half` deviations from the segment.
 
-    Reference: Taori et al. 2023 (Alpaca); ServeGen (arXiv 2505.09999): the logarithm of a client's volume has a standard
-    deviation of 2.1 to 2.3 and tails that are nearly normal; the null here has heavier ones.
+    Reference: Zhou et al. 2023 (LIMA, arXiv 2305.11206); Taori et al. 2023 (Alpaca); ServeGen (arXiv 2505.09999): the
+    logarithm of a client's volume has a standard deviation of 2.1 to 2.3 and tails that are nearly normal; the null here has
+    heavier ones.
 
     >>> from stream_detector.detection.examples import example_context, example_profile
     >>> profile = example_profile(calls=20, gap_s=1.0)
@@ -45,7 +49,7 @@ class ExtractionBudget(Struct, frozen=True):
 
     min_calls: int = 100
     min_norm: int = 20
-    half_prompts: float = 8_000.0
+    half_prompts: float = 2_000.0
     half: float = 1.35
 
     def score(self, profile: Profile, context: Context) -> Reading:
@@ -68,7 +72,7 @@ class ExtractionBudget(Struct, frozen=True):
                 norms.prompts.deviations(math.log1p(prompts), noise=0.25),
                 norms.output_tokens.deviations(math.log1p(tokens), noise=0.25),
             )
-            tail = min(tail, power_tail(evidence["segment_deviations"], self.half, 4.0))
+            tail = min(tail, max(_COMMON, math.sqrt(power_tail(evidence["segment_deviations"], self.half, 4.0))))
         return Scored(1.0 - tail, evidence)
 
 
