@@ -251,8 +251,8 @@ def test_a_budget_is_judged_against_the_segment_too() -> None:
         evidence(ExtractionBudget(), profile, msgspec.structs.replace(example_context(profile), norms=norms))
         for norms in (big, small)
     ]
-    assert against[0] < 0.3
-    assert against[1] > 1.5
+    assert against[0] < 0.5
+    assert against[1] == pytest.approx(1.0)  # to be large says no more
 
 
 def moved(share: float, kept: float = 1.0) -> Profile:
