@@ -14,6 +14,8 @@ from stream_detector.domain.signals import Family, Reading, Scored, Warming
 
 _MONITOR_CALLS = 61.0
 """An hour, at most: monitors look every minute or less often."""
+_EXACT = 0.02
+"""No less variation counts: a clock that is exact for ten minutes says nothing about the night."""
 
 
 class MachineTiming(Struct, frozen=True):
@@ -70,7 +72,7 @@ class MachineTiming(Struct, frozen=True):
         work_h = profile.hours.work_h()
         evidence = {"gap_variation": variation, "gap_entropy": context.features.gap_entropy, "work_h": work_h}
         evidence["clockwork"] = clockwork
-        tails = [0.1 * (variation / 0.92) ** 2.1]
+        tails = [0.1 * (max(variation, _EXACT) / 0.92) ** 2.1]
         tails += self._evenness(profile, evidence)
         tail = min(1.0, len(tails) * min(tails))
         if self._pauses_alike(profile, evidence):
@@ -89,7 +91,7 @@ class MachineTiming(Struct, frozen=True):
         is_timer = variation < self.timer and lane.calls_per_h() <= _MONITOR_CALLS
         if is_timer or lane.clockwork() >= SCHEDULED:
             return 1.0
-        tails = [0.1 * (variation / 0.92) ** 2.1]
+        tails = [0.1 * (max(variation, _EXACT) / 0.92) ** 2.1]
         if hours.hours >= self.min_hours and hours.mean() >= self.min_hour_calls:
             tails.append(_even_tail(hours.unevenness(), min(float(DAY_HOURS), hours.hours)))
         tail = min(1.0, (1 + tried) * len(tails) * min(tails))
