@@ -95,10 +95,16 @@ def fuse(reasons: Sequence[Reason]) -> Risk:
     total = sum(strongest.values()) - max(0.0, effort - MOST)
     return Risk(
         min(1.0, total / CERTAIN),
-        frozenset(family for family, voice in strongest.items() if _counts(family, voice)),
+        _counted(strongest),
         tuple(sorted((r for r in reasons if r.weight > FREE), key=lambda r: (-r.weight, r.detector))),
     )
 
 
-def _counts(family: Family, voice: float) -> bool:
-    return family is not Family.BEHAVIOUR and voice >= (STRONG if family in HARD else BACKING)
+def _counted(voices_of: Mapping[Family, float]) -> frozenset[Family]:
+    """Families that count for a block. Effort does not back a network: whoever moves to new machines works hard there."""
+    counted = {
+        family
+        for family, voice in voices_of.items()
+        if family is not Family.BEHAVIOUR and voice >= (STRONG if family in HARD else BACKING)
+    }
+    return frozenset(counted - EFFORT if counted & HARD == {Family.NETWORK} else counted)

@@ -66,10 +66,10 @@ class Batch(Struct, frozen=True, kw_only=True):
 class Extent(Struct, frozen=True, kw_only=True):
     """How much of the matrix to run."""
 
-    clients: int = 320
+    clients: int = 240
     scale: float = 0.1
     days: float = 14.0
-    slow_clients: int = 60
+    slow_clients: int = 45
     slow_scale: float = 0.04
     slow_days: float = 91.0
     is_quick: bool = False

@@ -49,11 +49,17 @@ def test_hard_and_steady_work_together_do_not_throttle() -> None:
 
 
 def test_a_block_needs_strong_hard_evidence_and_something_to_back_it() -> None:
-    network, timing = FREE + STRONG, FREE + BACKING
-    backed = fuse([reason("a", Family.NETWORK, network), reason("b", Family.TIMING, timing)])
-    assert backed.families == {Family.NETWORK, Family.TIMING}
+    network, content = FREE + STRONG, FREE + BACKING
+    backed = fuse([reason("a", Family.NETWORK, network), reason("b", Family.CONTENT, content)])
+    assert backed.families == {Family.NETWORK, Family.CONTENT}
     assert fuse([reason("a", Family.NETWORK, network - 0.1)]).families == frozenset()
-    assert fuse([reason("b", Family.TIMING, timing - 0.1)]).families == frozenset()
+    assert fuse([reason("b", Family.CONTENT, content - 0.1)]).families == frozenset()
+
+
+@pytest.mark.parametrize("effort", [Family.VOLUME, Family.TIMING])
+def test_an_owner_who_works_hard_on_new_machines_is_not_blocked(effort: Family) -> None:
+    assert fuse([reason("a", Family.NETWORK, 6.0), reason("b", effort, 6.0)]).families == {Family.NETWORK}
+    assert fuse([reason("a", Family.PARAMETERS, 6.0), reason("b", effort, 6.0)]).families == {Family.PARAMETERS, effort}
 
 
 def test_independent_families_add_up() -> None:

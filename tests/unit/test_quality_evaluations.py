@@ -36,7 +36,7 @@ def test_the_ladder_is_climbed_again_from_what_was_kept() -> None:
     evaluations = watched(
         (100.0, evidence(volume=2.0, timing=2.0, content=1.2)),
         (200.0, evidence(volume=2.0, timing=2.0, content=1.2)),
-        (300.0, evidence(volume=2.0, timing=2.0, network=3.0)),
+        (300.0, evidence(content=2.0, timing=2.0, network=3.0)),
     )
     throttle, block = tried(evaluations.of, POLICY)["a"]
     assert (throttle.action, throttle.start_s, throttle.end_s) == (Action.THROTTLE, 100.0, 300.0)

@@ -22,6 +22,8 @@ class BudgetWindow(Struct, array_like=True, gc=False):
     prompts: Distinct = field(default_factory=lambda: Distinct.of(6))
     output_tokens: float = 0.0
     input_tokens: float = 0.0
+    """Likewise, as is the next; only of calls that say both what went in and what came out."""
+    returned_tokens: float = 0.0
     updated_ts: float = -1.0
     quota: float = -1.0
     """Calls a day that the subscription allows, read about once an hour; -1 where the gateway does not say."""
@@ -36,8 +38,11 @@ class BudgetWindow(Struct, array_like=True, gc=False):
             self._forget(call.ts)
             if call.quota is not None:
                 self.quota = call.quota
-        self.output_tokens += call.output_tokens or 0
-        self.input_tokens += call.input_tokens or 0
+        if call.output_tokens:
+            self.output_tokens += call.output_tokens
+            if call.input_tokens:
+                self.input_tokens += call.input_tokens
+                self.returned_tokens += call.output_tokens
         sketch = call.sketch
         if sketch is not None:
             self.prompts.add(sketch.digest)
@@ -50,4 +55,5 @@ class BudgetWindow(Struct, array_like=True, gc=False):
             keep = math.exp((self.updated_ts - ts) / MEMORY_S)
             self.output_tokens *= keep
             self.input_tokens *= keep
+            self.returned_tokens *= keep
         self.updated_ts = ts
