@@ -40,6 +40,7 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)
 subprocess.run([sys.executable, "-c", "import time; time.sleep(600)"])
 '''
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # likewise, below nohup
 asyncio.run(main())
 """
 _DEAF = """
