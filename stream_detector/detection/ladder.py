@@ -1,8 +1,9 @@
 """The ladder: risk and standing → the next action, if it changes.
 
 Rules:
-1. A block needs two families (`fuse.STRONG`, `BACKING`), one of them hard. Volume, timing and content tell how hard a client
-   works and on what: an evaluation or a backfill works as hard as a campaign. They throttle, and never block.
+1. A block needs two of the families that count for one (`fuse.Risk.families`), one of them hard. Volume, timing and content
+   tell how hard a client works and on what: an evaluation or a backfill works as hard as a campaign. They throttle, and never
+   block without the other.
 2. Up at once; down only at expiry, and only when the risk is below the rung's `release` (hysteresis).
 3. A decision lasts `duration * factor ** strikes`, capped.
 4. Evidence of shadow detectors alone leads to shadow decisions.

@@ -17,7 +17,7 @@ class OutputYield(Struct, frozen=True):
     Programs work the other way round: they bring context, documents and conversations, and want a label, a summary or the next
     step. Of 221 honest programs 10 % got more than half a token for a token, 2.7 % more than one, one more than two. People
     who ask single questions get two or three, in short answers: so the ratio is made less, by the square, where answers are
-    shorter than `long_tokens`. Writers of texts, stories and test data look the same: hence the ceiling: it supports, no more.
+    shorter than `long_tokens`. Writers of texts, stories and test data look the same: hence the ceiling.
 
     Misses: evaluations and graders, who want little; templates with long examples; gateways that do not count input tokens.
 
