@@ -1,5 +1,7 @@
 # Everything a contributor runs. Needs python3 (3.11 or newer) and make; `make test` also Java and Maven (see .ci/servers).
 PYTHON ?= python3
+# Processes that run tests; each starts a broker and a store of its own.
+JOBS ?= 2
 BIN := .venv/bin
 STAMP := .venv/.installed
 
@@ -33,7 +35,7 @@ servers:  ## Install what the tests start (Java, Maven, Redis, Prometheus), or s
 	@.ci/servers
 
 test: check servers  ## Run the checks and all tests; PYTEST_ARGS="-k name" selects
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
 bench: setup  ## Run the benchmarks of tests/benchmarks
 	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=tests $(BIN)/python $$script || exit 1; done

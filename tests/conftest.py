@@ -30,6 +30,12 @@ _MARKED_FIXTURES = {
 }
 
 
+def pytest_configure() -> None:
+    if "STREAM_DETECTOR_TEST_REDIS" in os.environ and int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:
+        message = "STREAM_DETECTOR_TEST_REDIS: tests empty it, so one process at a time may; run: make test JOBS=1"
+        raise pytest.UsageError(message)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for fixture, marker in _MARKED_FIXTURES.items():

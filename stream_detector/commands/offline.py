@@ -98,7 +98,10 @@ def _weights(kinds: list[str]) -> tuple[tuple[str, float], ...]:
     from stream_detector.simulate.population import checked  # noqa: PLC0415
 
     names = dict.fromkeys(name.strip() for each in kinds for name in each.split(","))
-    if list(names) == ["all"]:
+    if "all" in names:
+        if len(names) > 1:
+            message = "--kinds: all names every class; leave the other names out"
+            raise ConfigError(message)
         return EVERY_KIND
     weights = tuple((name, 1.0) for name in names)
     try:

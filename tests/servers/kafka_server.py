@@ -1,5 +1,6 @@
 """Apache Kafka for the tests: resolved with Maven once, one broker on the loopback interface."""
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -79,9 +80,15 @@ def _libraries() -> Path:
         raise KafkaMissing(message)
     pom = _FILES / "pom.xml"
     jars = _CACHE / hashlib.sha256(pom.read_bytes()).hexdigest()[:16]
-    if jars.exists():
-        return jars
     _CACHE.mkdir(parents=True, exist_ok=True)
+    with (_CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of several processes that test, one fetches
+        if not jars.exists():
+            _fetch(pom, jars)
+    return jars
+
+
+def _fetch(pom: Path, jars: Path) -> None:
     with tempfile.TemporaryDirectory(dir=_CACHE) as unfinished:
         result = subprocess.run(
             ["mvn", "-q", "-B", "-f", pom, "dependency:copy-dependencies", f"-DoutputDirectory={unfinished}/jars"],
@@ -94,4 +101,3 @@ def _libraries() -> Path:
             message = f"no Apache Kafka; see what `mvn -f {pom} dependency:copy-dependencies` says: {reason}"
             raise KafkaMissing(message)
         os.replace(f"{unfinished}/jars", jars)  # noqa: PTH105 - atomic: a fetch that broke off leaves nothing behind
-    return jars

@@ -225,13 +225,18 @@ def test_simulate_takes_equally_many_clients_of_each_class_that_is_named(
     assert found == dict.fromkeys(classes, 2)
 
 
-@pytest.mark.parametrize("word", ["crom", "cron,crom", "", "all,crom"])
+@pytest.mark.parametrize("word", ["crom", "cron,crom", ""])
 def test_simulate_names_the_classes_that_there_are(run: Run, tmp_path: Path, word: str) -> None:
     calls, labels = tmp_path / "calls.jsonl", tmp_path / "labels.json"
     complaint = run("simulate", calls, "--labels", labels, "--kinds", word).complaint()
-    assert re.match(
-        r"--kinds: there is no class '(crom||all)'; take from audit_trail, .*, vpn_user, or all$", complaint
-    )
+    assert re.match(r"--kinds: there is no class '(crom|)'; take from audit_trail, .*, vpn_user, or all$", complaint)
+    assert not calls.exists()
+
+
+def test_simulate_takes_all_classes_or_those_that_are_named(run: Run, tmp_path: Path) -> None:
+    calls, labels = tmp_path / "calls.jsonl", tmp_path / "labels.json"
+    complaint = run("simulate", calls, "--labels", labels, "--kinds", "all,cron").complaint()
+    assert complaint == "--kinds: all names every class; leave the other names out"
     assert not calls.exists()
 
 
