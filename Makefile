@@ -31,8 +31,8 @@ check: setup  ## Lint, format, types and layers, exactly as in CI
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-servers:  ## Install what the tests start (Java, Maven, Redis, Prometheus), or say which command does
-	@.ci/servers
+servers: setup  ## Install what the tests start (Java, Maven, Redis, Prometheus, gateways), or say which command does
+	@.ci/servers $(BIN)/python
 
 test: check servers  ## Run the checks and all tests; PYTEST_ARGS="-k name" selects
 	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile $(PYTEST_ARGS)

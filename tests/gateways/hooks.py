@@ -24,11 +24,12 @@ def decision(
     *,
     mode: Mode = Mode.ENFORCE,
     limit: Limit | None = None,
+    decided_at: float = NOON_S,
     expires_at: float = NOON_S + 600,
     kind: SubjectKind = SubjectKind.CLIENT,
     origin: Origin = Origin.ENGINE,
 ) -> Decision:
-    """A decision that stands at `NOON_S`."""
+    """A decision that stands at `NOON_S`, if nothing else is said."""
     if action is Action.THROTTLE and limit is None:
         limit = Limit(requests=6, window_s=60.0, burst=2)
     return Decision(
@@ -39,7 +40,7 @@ def decision(
         risk=0.9,
         origin=origin,
         policy_version="secret-policy-7",
-        decided_at=NOON_S,
+        decided_at=decided_at,
         expires_at=expires_at,
     )
 

@@ -1,5 +1,6 @@
 """A hook as an operator runs it: `python -m stream_detector hook`, asked as a gateway asks it."""
 
+import signal
 import sys
 import urllib.error
 import urllib.request
@@ -28,7 +29,16 @@ class HookProcess:
         """The status of its answer to a call of `client`; None for a call that does not say whose it is."""
         return self._get("/check/v1/chat/completions", {} if client is None else {self._header: client})
 
+    def kill(self) -> None:
+        """End at once, as a crash does."""
+        self._server.kill()
+
+    def freeze(self) -> None:
+        """Answer nothing any more, without closing anything."""
+        self._server.send_signal(signal.SIGSTOP)
+
     def close(self) -> None:
+        self._server.send_signal(signal.SIGCONT)
         self._server.stop()
 
     def _is_ready(self) -> bool:
