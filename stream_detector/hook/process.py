@@ -1,4 +1,4 @@
-"""The whole hook in one process: feed, judge and HTTP server on one event loop.
+"""The whole hook in one process: guard and HTTP server on one event loop.
 
 Run it on uvloop. More hooks are more processes, each with its own port and its own copy of the table.
 """
@@ -6,23 +6,16 @@ Run it on uvloop. More hooks are more processes, each with its own port and its 
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Never
 
 from msgspec import Struct
 
 from stream_detector.domain.verdicts import Failure
-from stream_detector.hook.feed import Feed
-from stream_detector.hook.freshness import Freshness
+from stream_detector.hook.guard import Guard
 from stream_detector.hook.http import HookApp
-from stream_detector.hook.judge import Doubt, Judge
+from stream_detector.hook.judge import Doubt
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.server import serve
-from stream_detector.hook.table import DecisionTable
 from stream_detector.ports import Clock, DecisionStore, Limiter
-
-_TIDY_EVERY_S = 0.1
-_TIDY_SUBJECTS = 200
-"""Sweeping a subject takes 2 us: no question waits longer than half a millisecond for it."""
 
 
 class HookOptions(Struct, frozen=True, kw_only=True):
@@ -65,26 +58,23 @@ class Hook:
         monotonic: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._options = options
-        self._clock = clock
-        self._observer = observer
-        self._table = DecisionTable()
-        self._freshness = Freshness(monotonic, stale_after_s=options.stale_after_s)
-        self._feed = Feed(store=store, table=self._table, freshness=self._freshness, clock=clock, random=random)
-        doubt = Doubt(
-            failure=options.failure,
-            unidentified=options.unidentified,
-            limiter_timeout_s=options.limiter_timeout_s,
+        self._guard = Guard(
+            store=store,
+            limiter=limiter,
+            clock=clock,
+            observer=observer,
+            random=random,
+            doubt=Doubt(
+                failure=options.failure,
+                unidentified=options.unidentified,
+                limiter_timeout_s=options.limiter_timeout_s,
+            ),
+            stale_after_s=options.stale_after_s,
+            monotonic=monotonic,
         )
         self._app = HookApp(
-            judge=Judge(
-                table=self._table,
-                freshness=self._freshness,
-                limiter=limiter,
-                clock=clock,
-                observer=observer,
-                doubt=doubt,
-            ),
-            freshness=self._freshness,
+            judge=self._guard.judge,
+            freshness=self._guard.freshness,
             observer=observer,
             render_metrics=render_metrics,
             client_header=options.client_header,
@@ -103,7 +93,7 @@ class Hook:
         """
         try:
             async with asyncio.TaskGroup() as tasks:
-                background = (tasks.create_task(self._feed.run()), tasks.create_task(self._tidy()))
+                following = tasks.create_task(self._guard.follow())
                 await serve(
                     self._app,
                     host=self._options.host,
@@ -112,14 +102,7 @@ class Hook:
                     stop_within_s=self._options.stop_within_s,
                     on_listening=on_listening,
                 )
-                for task in background:
-                    task.cancel()
+                following.cancel()
         except ExceptionGroup as failures:
             # One of them failed, the others were only cancelled.
             raise failures.exceptions[0] from None
-
-    async def _tidy(self) -> Never:
-        while True:
-            self._table.sweep(self._clock.now_s(), at_most=_TIDY_SUBJECTS)
-            self._observer.table(self._table.counts(), self._freshness.age_s())
-            await asyncio.sleep(_TIDY_EVERY_S)
