@@ -7,9 +7,9 @@ Every store method raises `StoreUnavailable` when the other side does not answer
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from enum import IntEnum
-from typing import Protocol
+from typing import Annotated, Protocol
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from stream_detector.domain.addresses import AddressFacts
 from stream_detector.domain.dead_letters import DeadLetter
@@ -105,6 +105,10 @@ class DecisionStore(Protocol):
         """
 
 
+MAX_UNITS = 1_000_000_000
+"""Requests or tokens of one call."""
+
+
 class Admission(Struct, frozen=True, gc=False):
     """The limiter's answer."""
 
@@ -117,11 +121,49 @@ class Admission(Struct, frozen=True, gc=False):
     """Seconds until the whole burst is there again."""
 
 
-class Limiter(Protocol):
-    """One GCRA limit per subject, shared by all hooks."""
+class Ask(Struct, frozen=True, gc=False):
+    """What a call is expected to need."""
 
-    async def admit(self, subject: Subject, limit: Limit, now_s: float) -> Admission:
-        """Count one call against the subject's limit; a refused call costs nothing."""
+    requests: Annotated[int, Meta(ge=0, le=MAX_UNITS)] = 1
+    call: Annotated[str, Meta(max_length=256)] = ""
+    """Its id, the same when it is settled; empty for a call that will not be."""
+    input_tokens: Annotated[int, Meta(ge=0, le=MAX_UNITS)] | None = None
+    """None: as many as the subject's calls needed lately."""
+    output_tokens: Annotated[int, Meta(ge=0, le=MAX_UNITS)] | None = None
+
+
+ONE_CALL = Ask()
+
+
+class Use(Struct, frozen=True, gc=False):
+    """What a call has used, now that it ended."""
+
+    call: Annotated[str, Meta(max_length=256)] = ""
+    """Its id; empty for one that reserved nothing."""
+    input_tokens: Annotated[int, Meta(ge=0, le=MAX_UNITS)] | None = None
+    """None: nobody counted; what was reserved stays used."""
+    output_tokens: Annotated[int, Meta(ge=0, le=MAX_UNITS)] | None = None
+
+
+class Limiter(Protocol):
+    """One limit per subject, shared by all hooks."""
+
+    async def admit(self, subject: Subject, limit: Limit, now_s: float, ask: Ask = ONE_CALL) -> Admission:
+        """Let a call through and reserve what it needs; a refused call costs nothing.
+
+        Raises:
+            StoreUnavailable: no answer; the call may have been counted.
+        """
+
+    async def settle(self, subject: Subject, limit: Limit, now_s: float, use: Use) -> bool:
+        """Count what a call has used instead of what it reserved.
+
+        Returns:
+            False where no such call is open: it was settled before, or too long ago.
+
+        Raises:
+            StoreUnavailable: no answer; it may have been counted.
+        """
 
 
 class AddressBook(Protocol):

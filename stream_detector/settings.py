@@ -80,6 +80,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Port of the hook: questions, `/metrics`, `/healthz`."""
     hook_client_header: Name = "x-client-id"
     """Request header that holds the client id, as the gateway sets it after authentication."""
+    hook_call_header: Name = "x-request-id"
+    """Request header that holds the id of the call, for limits of tokens and open calls."""
     hook_failure: Failure = Failure.OPEN
     """Answer when neither the table nor Redis can say (the table is older than `hook_stale_after_s`)."""
     hook_stale_after_s: PositiveSeconds = 300.0

@@ -5,17 +5,19 @@ One process, one event loop, nothing is ever evicted and nothing fails.
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from msgspec import Struct
 
-from stream_detector.adapters import gcra
+from stream_detector.adapters import metering
+from stream_detector.adapters.gcra import microseconds
 from stream_detector.adapters.supersede import successors
 from stream_detector.domain.dead_letters import DeadLetter
 from stream_detector.domain.decisions import Action, Decision, Limit, Origin, Subject
 from stream_detector.domain.errors import OwnershipLost
 from stream_detector.domain.population import TemplateUse
-from stream_detector.ports import Admission, Checkpoint, Ownership, Stored
+from stream_detector.ports import ONE_CALL, Admission, Ask, Checkpoint, Ownership, Stored, Use
 
 _PROOF_EVERY_S = 0.5
 _OLDEST_USE_S = 8 * 86_400.0
@@ -161,17 +163,20 @@ class MemoryDecisionStore:
 
 
 class MemoryLimiter:
-    """GCRA limits (`ports.Limiter`). Another limit for the same subject starts afresh."""
+    """Limits (`ports.Limiter`). Another limit for the same subject starts afresh."""
 
     def __init__(self) -> None:
-        self._tats_us: dict[tuple[Subject, gcra.Rate], int] = {}
+        self._usages: defaultdict[tuple[Subject, metering.Meter], metering.Usage] = defaultdict(metering.Usage)
 
-    async def admit(self, subject: Subject, limit: Limit, now_s: float) -> Admission:
-        """Count one call against the subject's limit."""
-        rate = gcra.rate_of(limit)
-        step = gcra.step(rate, self._tats_us.get((subject, rate), 0), gcra.microseconds(now_s))
-        self._tats_us[subject, rate] = step.tat_us
-        return step.admission
+    async def admit(self, subject: Subject, limit: Limit, now_s: float, ask: Ask = ONE_CALL) -> Admission:
+        """Let a call through, or refuse it."""
+        meter = metering.meter_of(limit)
+        return metering.admit(meter, self._usages[subject, meter], microseconds(now_s), ask)
+
+    async def settle(self, subject: Subject, limit: Limit, now_s: float, use: Use) -> bool:
+        """Count what a call has used."""
+        meter = metering.meter_of(limit)
+        return metering.settle(meter, self._usages[subject, meter], microseconds(now_s), use)
 
 
 class MemoryDecisionLog:

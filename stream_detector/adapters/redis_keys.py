@@ -7,13 +7,12 @@
     PREFIX:{client}:known          hash: client -> pardon, offsets seen
     PREFIX:{client}:expiry         sorted set: client by expiry of its decision
     PREFIX:announcements           channel of new decisions
-    PREFIX:limit:client:I:T:KEY    string: arrival time under the limit of interval I and tolerance T
+    PREFIX:limit:client:LIMIT:KEY  hash: what was used of the limit with these numbers, and the open calls
     PREFIX:template:HASH           hash: partition -> its use of the template
 
 Client ids and subjects stand last, behind our own braces: what they contain cannot change a slot or run into another name.
 """
 
-from stream_detector.adapters.gcra import Rate
 from stream_detector.domain.decisions import Subject, SubjectKind
 from stream_detector.domain.errors import ConfigError
 
@@ -56,9 +55,9 @@ class RedisKeys:
         """Subjects by expiry."""
         return f"{self._prefix}:{{{kind}}}:expiry"
 
-    def limit(self, subject: Subject, rate: Rate) -> str:
-        """Arrival time of one subject under one limit."""
-        return f"{self._prefix}:limit:{subject.kind}:{rate.interval_us}:{rate.tolerance_us}:{subject.key}"
+    def limit(self, subject: Subject, numbers: str) -> str:
+        """What one subject has used of one limit, which its numbers name."""
+        return f"{self._prefix}:limit:{subject.kind}:{numbers}:{subject.key}"
 
     def template(self, template: int) -> str:
         """Use of one template by partition."""

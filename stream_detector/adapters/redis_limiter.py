@@ -1,10 +1,12 @@
-"""Rate limits in Redis, shared by all hooks: one key per subject and limit, one script per call."""
+"""Rate limits in Redis, shared by all hooks: one key per subject and limit, one script per step of a call."""
 
-from stream_detector.adapters import gcra
+from stream_detector.adapters import metering
+from stream_detector.adapters.gcra import LONGEST_US, Rate, microseconds
+from stream_detector.adapters.metering import Meter
 from stream_detector.adapters.redis_keys import RedisKeys
 from stream_detector.adapters.redis_link import RedisLink, Script
 from stream_detector.domain.decisions import Limit, Subject
-from stream_detector.ports import Admission
+from stream_detector.ports import ONE_CALL, Admission, Ask, Use
 
 _KEPT_S = 86_400
 """Beyond the arrival time, in wall time; generous, because event time may run slower."""
@@ -16,18 +18,46 @@ class RedisLimiter:
     def __init__(self, link: RedisLink, keys: RedisKeys) -> None:
         self._link = link
         self._keys = keys
-        self._admit = Script("admit")
+        self._admit, self._settle = Script("admit"), Script("settle")
 
-    async def admit(self, subject: Subject, limit: Limit, now_s: float) -> Admission:
-        """Count one call against the subject's limit; a refused call costs nothing.
+    async def admit(self, subject: Subject, limit: Limit, now_s: float, ask: Ask = ONE_CALL) -> Admission:
+        """Let a call through and reserve what it needs; a refused call costs nothing.
 
         Raises:
             StoreUnavailable: no answer; the call may have been counted.
         """
-        rate = gcra.rate_of(limit)
-        command = self._admit.command(
-            [self._keys.limit(subject, rate)],
-            [gcra.microseconds(now_s), rate.interval_us, rate.tolerance_us, _KEPT_S],
-        )
+        meter = metering.meter_of(limit)
+        arguments: list[str | float] = [
+            *(microseconds(now_s), _KEPT_S, metering.LEASE_US, metering.MAX_OPEN),
+            *(metering.UNKNOWN_TOKENS, metering.STREAMS_RETRY_US),
+            *(ask.call, meter.streams or 0, int(meter.remembers)),
+        ]
+        for rate, need in zip(meter.rates, (ask.requests, ask.input_tokens, ask.output_tokens), strict=True):
+            arguments += (0, 0, 0) if rate is None else (rate.interval_us, rate.tolerance_us, _or_unknown(need))
+        command = self._admit.command([self._key(subject, meter)], arguments)
         remaining, retry_after_us, reset_after_us = await self._link.send(command, "check a limit")
-        return gcra.admission(remaining=remaining, retry_after_us=retry_after_us, reset_after_us=reset_after_us)
+        return metering.admission(remaining, retry_after_us, reset_after_us)
+
+    async def settle(self, subject: Subject, limit: Limit, now_s: float, use: Use) -> bool:
+        """Count what a call has used instead of what it reserved; False where no such call is open.
+
+        Raises:
+            StoreUnavailable: no answer; it may have been counted.
+        """
+        meter = metering.meter_of(limit)
+        arguments: list[str | float] = [
+            *(microseconds(now_s), _KEPT_S, metering.UNKNOWN_TOKENS, metering.USUAL_OF, LONGEST_US, use.call)
+        ]
+        for rate, used in ((meter.input_tokens, use.input_tokens), (meter.output_tokens, use.output_tokens)):
+            arguments += (0, 0) if rate is None else (rate.interval_us, _or_unknown(used))
+        command = self._settle.command([self._key(subject, meter)], arguments)
+        return bool(await self._link.send(command, "settle a call"))
+
+    def _key(self, subject: Subject, meter: Meter) -> str:
+        rates = [rate or Rate(0, 0) for rate in meter.rates]
+        parts = [number for rate in rates for number in (rate.interval_us, rate.tolerance_us)]
+        return self._keys.limit(subject, ".".join(map(str, (*parts, meter.streams or 0))))
+
+
+def _or_unknown(units: int | None) -> int:
+    return -1 if units is None else units

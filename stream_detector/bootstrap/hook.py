@@ -41,6 +41,7 @@ async def _run(settings: Settings) -> None:
                 host=settings.hook_host,
                 port=settings.hook_port,
                 client_header=settings.hook_client_header,
+                call_header=settings.hook_call_header,
                 failure=settings.hook_failure,
                 unidentified=settings.hook_unidentified,
                 stale_after_s=settings.hook_stale_after_s,

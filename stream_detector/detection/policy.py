@@ -41,10 +41,23 @@ class Throttle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Per window: enough for a person, useless for copying a model."""
     window_s: Annotated[float, Meta(ge=1, le=86_400)] = 3600.0
     burst: Annotated[int, Meta(ge=1, le=1_000_000)] = 5
+    input_tokens: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
+    """Per window; 0 for any number."""
+    output_tokens: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
+    """The same."""
+    streams: Annotated[int, Meta(ge=0, le=1000)] = 0
+    """Calls that are open at the same time; 0 for any number."""
 
     def limit(self) -> Limit:
         """As the decision carries it."""
-        return Limit(self.requests, self.window_s, self.burst)
+        return Limit(
+            self.requests,
+            self.window_s,
+            self.burst,
+            self.input_tokens or None,
+            self.output_tokens or None,
+            self.streams or None,
+        )
 
 
 class Block(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

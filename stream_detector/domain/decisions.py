@@ -51,11 +51,16 @@ class Subject(Struct, frozen=True):
 
 
 class Limit(Struct, frozen=True):
-    """A rate: `requests` per `window_s` seconds, in bursts of at most `burst`."""
+    """A rate: `requests` per `window_s` seconds, in bursts of at most `burst`; perhaps of tokens, too."""
 
     requests: Annotated[int, Meta(ge=1)]
     window_s: Annotated[float, Meta(gt=0)]
     burst: Annotated[int, Meta(ge=1)] = 1
+    input_tokens: Annotated[int, Meta(ge=1)] | None = None
+    """Per window, whenever in it; None for any number."""
+    output_tokens: Annotated[int, Meta(ge=1)] | None = None
+    streams: Annotated[int, Meta(ge=1)] | None = None
+    """Calls that are open at the same time; None for any number."""
 
 
 class Reason(Struct, frozen=True):

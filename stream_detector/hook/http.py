@@ -2,6 +2,7 @@
 
 * `/check` and everything below it: a gateway's question, any method; the body is never read.
 * `/check-nginx` and everything below it: the same for nginx's `auth_request`.
+* `/settle`: what a call has used, now that it ended (`Needs` reads the headers of both).
 * `/healthz` the process runs, `/readyz` the table was read at least once, `/metrics` for Prometheus.
 
 The query is ignored: gateways append the client's own, and a client must not choose how it is answered.
@@ -10,9 +11,11 @@ The query is ignored: gateways append the client's own, and a client must not ch
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from stream_detector.domain.errors import StoreUnavailable
 from stream_detector.hook.answers import Answer, Dialect, answer
 from stream_detector.hook.freshness import Freshness
 from stream_detector.hook.judge import Judge
+from stream_detector.hook.needs import Field, ask_of, use_of
 from stream_detector.hook.observer import HookObserver
 
 _MAX_CLIENT_CHARS = 256
@@ -58,6 +61,7 @@ class HookApp:
         observer: hears of every answer.
         render_metrics: the page for Prometheus, in its text format 0.0.4.
         client_header: request header that holds the client id; the gateway must overwrite what a client sends.
+        call_header: request header that holds the id of the call, for limits of tokens and open calls.
         timer: seconds that never go back, of the finest resolution.
     """
 
@@ -69,6 +73,7 @@ class HookApp:
         observer: HookObserver,
         render_metrics: Callable[[], bytes],
         client_header: str,
+        call_header: str,
         timer: Callable[[], float],
     ) -> None:
         self._judge = judge
@@ -76,6 +81,7 @@ class HookApp:
         self._observer = observer
         self._render_metrics = render_metrics
         self._client_header = client_header.lower()
+        self._call_header = call_header.lower()
         self._timer = timer
 
     async def __rsgi__(self, request: Request, responder: Responder) -> None:
@@ -85,21 +91,32 @@ class HookApp:
             await self._check(request, responder, Dialect.HTTP)
         elif path.startswith("/check-nginx/") or path == "/check-nginx":
             await self._check(request, responder, Dialect.NGINX)
+        elif path == "/settle":
+            _send(await self._settle(request.headers), responder)
         else:
             _send(self._page(path), responder)
 
     async def _check(self, request: Request, responder: Responder, dialect: Dialect) -> None:
-        started = self._timer()
-        verdict = await self._judge.check(self._client(request.headers))
+        started, headers = self._timer(), request.headers
+        verdict = await self._judge.check(self._client(headers), lambda: ask_of(_fields(headers), self._call_header))
         _send(answer(verdict, dialect), responder)
         self._observer.answered(verdict, self._timer() - started)
 
+    async def _settle(self, headers: RequestHeaders) -> Answer:
+        client = self._client(headers)
+        if client is None:
+            return Answer(400, _TEXT, f"send one header {self._client_header} with the client id\n".encode())
+        try:
+            counted = await self._judge.settle(client, use_of(_fields(headers), self._call_header))
+        except StoreUnavailable:
+            return Answer(503, _TEXT, b"the limiter did not answer; what was reserved stays used\n")
+        return Answer(200, _TEXT, b"counted\n" if counted else b"nothing to count\n")
+
     def _client(self, headers: RequestHeaders) -> str | None:
         """The client id; None when it is missing, ambiguous or no id that a call event could carry."""
-        values = headers.get_all(self._client_header)
-        if len(values) != 1:
+        client = _only(headers, self._client_header)
+        if client is None:
             return None
-        client = values[0]
         return client if 0 < len(client) <= _MAX_CLIENT_CHARS and client.isprintable() else None
 
     def _page(self, path: str) -> Answer:
@@ -113,7 +130,16 @@ class HookApp:
             case "/metrics":
                 return Answer(200, _METRICS, self._render_metrics())
             case _:
-                return Answer(404, _TEXT, b"ask /check or /check-nginx\n")
+                return Answer(404, _TEXT, b"ask /check, /check-nginx or /settle\n")
+
+
+def _fields(headers: RequestHeaders) -> Field:
+    return lambda name: _only(headers, name)
+
+
+def _only(headers: RequestHeaders, name: str) -> str | None:
+    values = headers.get_all(name)
+    return values[0] if len(values) == 1 else None
 
 
 def _send(response: Answer, responder: Responder) -> None:

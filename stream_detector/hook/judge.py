@@ -7,6 +7,7 @@
 """
 
 import asyncio
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -16,7 +17,7 @@ from stream_detector.domain.verdicts import Cause, Failure, Verdict
 from stream_detector.hook.freshness import Freshness
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.table import DecisionTable, Standing
-from stream_detector.ports import Clock, Limiter
+from stream_detector.ports import ONE_CALL, Ask, Clock, Limiter, Use
 
 _NO_DECISION = Verdict(Action.ALLOW, Cause.NO_DECISION)
 _SHADOW = Verdict(Action.ALLOW, Cause.SHADOW)
@@ -58,8 +59,13 @@ class Judge:
         self._table_stale = _cannot_know(doubt.failure, Cause.TABLE_STALE)
         self._limiter_down = _cannot_know(doubt.failure, Cause.LIMITER_DOWN)
 
-    async def check(self, client: str | None) -> Verdict:
-        """May a call of this client pass? None: the request does not say whose it is."""
+    async def check(self, client: str | None, ask: Callable[[], Ask] = lambda: ONE_CALL) -> Verdict:
+        """May a call of this client pass?
+
+        Args:
+            client: whose call it is; None where the request does not say.
+            ask: says what it is expected to need; called only for a throttled client.
+        """
         if client is None:
             return self._unidentified
         if self._freshness.is_stale():
@@ -70,20 +76,41 @@ class Judge:
             return _NO_DECISION
         if standing.ruling.mode is Mode.SHADOW:
             return _SHADOW
-        return await self._enforce(standing, client, now_s)
+        return await self._enforce(standing, client, ask, now_s)
 
-    async def _enforce(self, standing: Standing, client: str, now_s: float) -> Verdict:
+    async def settle(self, client: str, use: Use) -> bool:
+        """Count what a call has used, if its client is limited.
+
+        Returns:
+            Whether it counted. Not so for clients without a limit, and for calls that are not open (any more).
+
+        Raises:
+            StoreUnavailable: the limiter did not answer in time; what was reserved stays used.
+        """
+        now_s = self._clock.now_s()
+        standing = self._table.find(SubjectKind.CLIENT, client, now_s)
+        limit = None if standing is None or standing.ruling.mode is Mode.SHADOW else standing.ruling.limit
+        if limit is None:
+            return False
+        try:
+            async with asyncio.timeout(self._limiter_timeout_s):
+                return await self._limiter.settle(Subject(SubjectKind.CLIENT, client), limit, now_s, use)
+        except TimeoutError as error:
+            message = f"settle a call: no answer within {self._limiter_timeout_s:g} s; check that Redis is reachable"
+            raise StoreUnavailable(message) from error
+
+    async def _enforce(self, standing: Standing, client: str, ask: Callable[[], Ask], now_s: float) -> Verdict:
         ruling = standing.ruling
         if ruling.action is Action.BLOCK:
             return Verdict(Action.BLOCK, Cause.DECISION, retry_after_s=standing.expires_at - now_s)
         if ruling.limit is not None and ruling.action is Action.THROTTLE:
-            return await self._admit(client, ruling.limit, now_s)
+            return await self._admit(client, ruling.limit, ask, now_s)
         return _MARKED if ruling.action is Action.MARK else _ALLOWED
 
-    async def _admit(self, client: str, limit: Limit, now_s: float) -> Verdict:
+    async def _admit(self, client: str, limit: Limit, ask: Callable[[], Ask], now_s: float) -> Verdict:
         try:
             async with asyncio.timeout(self._limiter_timeout_s):
-                admission = await self._limiter.admit(Subject(SubjectKind.CLIENT, client), limit, now_s)
+                admission = await self._limiter.admit(Subject(SubjectKind.CLIENT, client), limit, now_s, ask())
         except (StoreUnavailable, TimeoutError):
             self._observer.limiter_failed()
             return self._limiter_down

@@ -24,6 +24,7 @@ class HookOptions(Struct, frozen=True, kw_only=True):
     host: str
     port: int
     client_header: str
+    call_header: str
     failure: Failure
     unidentified: Failure
     stale_after_s: float
@@ -78,6 +79,7 @@ class Hook:
             observer=observer,
             render_metrics=render_metrics,
             client_header=options.client_header,
+            call_header=options.call_header,
             timer=monotonic,
         )
 

@@ -6,8 +6,10 @@ from itertools import chain
 
 from msgspec import Struct
 
-from stream_detector.adapters import gcra
+from stream_detector.adapters.gcra import microseconds
+from stream_detector.adapters.metering import Usage, admit, meter_of
 from stream_detector.domain.decisions import Action
+from stream_detector.ports import ONE_CALL
 from stream_detector.quality.figures import HonestFigures
 from stream_detector.quality.labels import Label
 from stream_detector.quality.resampling import share_interval
@@ -98,15 +100,14 @@ def _days(periods: Iterable[InForce]) -> set[int]:
 
 def _refused_tokens(periods: Sequence[InForce], sent: Sent) -> int:
     """Output tokens of the calls that the hook would have refused. The rate limit goes on over renewals."""
-    refused, tat_us = 0, 0
+    refused, usage = 0, Usage()
     for period in periods:
         first, last = bisect_right(sent.times, period.start_s), bisect_right(sent.times, period.end_s)
         if period.action is Action.BLOCK or period.limit is None:
             refused += sum(sent.tokens[first:last])
             continue
-        rate = gcra.rate_of(period.limit)
+        meter = meter_of(period.limit)
         for place in range(first, last):
-            step = gcra.step(rate, tat_us, gcra.microseconds(sent.times[place]))
-            tat_us = step.tat_us
-            refused += 0 if step.admission.allowed else sent.tokens[place]
+            admission = admit(meter, usage, microseconds(sent.times[place]), ONE_CALL)
+            refused += 0 if admission.allowed else sent.tokens[place]
     return refused

@@ -8,7 +8,7 @@ from stores.backends import Run, Stores
 from stores.samples import HOSTILE_NAMES, NOON_S, subject
 
 from stream_detector.domain.decisions import Limit, SubjectKind
-from stream_detector.ports import Admission
+from stream_detector.ports import MAX_UNITS, Admission, Ask, Use
 
 _LIMIT = Limit(requests=6, window_s=60.0, burst=3)
 
@@ -73,3 +73,105 @@ def test_a_hundred_tasks_together_get_exactly_the_burst(stores: Stores, run: Run
     answers = run(all_at_once())
     assert sum(answer.allowed for answer in answers) == 37
     assert sorted(answer.remaining for answer in answers if answer.allowed) == list(range(37))
+
+
+_TOKENS = Limit(1000, 100.0, 1000, input_tokens=10_000, output_tokens=1_000)
+"""Ten output tokens a second."""
+
+
+def test_tokens_are_reserved_and_a_call_that_would_need_too_many_waits(stores: Stores, run: Run[Any]) -> None:
+    limiter = stores.limiter
+    ask = Ask(call="one", input_tokens=100, output_tokens=600)
+    assert run(limiter.admit(subject(), _TOKENS, NOON_S, ask)).allowed
+    refused = run(limiter.admit(subject(), _TOKENS, NOON_S, ask))
+    assert (refused.allowed, refused.retry_after_s) == (False, 20.0)
+    assert run(limiter.admit(subject(), _TOKENS, NOON_S + 20.0, ask)).allowed
+
+
+def test_what_a_call_did_not_use_comes_back(stores: Stores, run: Run[Any]) -> None:
+    limiter = stores.limiter
+    ask = Ask(call="one", input_tokens=100, output_tokens=1000)
+    assert run(limiter.admit(subject(), _TOKENS, NOON_S, ask)).allowed
+    assert run(limiter.settle(subject(), _TOKENS, NOON_S, Use("one", 100, 10)))
+    assert run(limiter.admit(subject(), _TOKENS, NOON_S + 1.0, ask)).allowed
+
+
+def test_what_a_call_used_too_much_is_waited_for(stores: Stores, run: Run[Any]) -> None:
+    limiter = stores.limiter
+    assert run(limiter.admit(subject(), _TOKENS, NOON_S, Ask(call="one", input_tokens=1, output_tokens=1))).allowed
+    assert run(limiter.settle(subject(), _TOKENS, NOON_S, Use("one", 1, 3_000)))
+    later = run(limiter.admit(subject(), _TOKENS, NOON_S, Ask(call="two", input_tokens=1, output_tokens=1)))
+    assert (later.allowed, later.retry_after_s) == (False, 200.1)
+
+
+def test_over_many_calls_no_more_tokens_pass_than_the_limit_and_what_was_open(stores: Stores, run: Run[Any]) -> None:
+    limiter, used = stores.limiter, 0
+    for second in range(300):
+        now_s, call = NOON_S + second, str(second)
+        if run(limiter.admit(subject(), _TOKENS, now_s, Ask(call=call, input_tokens=1))).allowed:
+            run(limiter.settle(subject(), _TOKENS, now_s + 0.5, Use(call, 1, 200)))
+            used += 200
+    assert 3_000 <= used <= 1_000 + 10 * 300 + 200
+
+
+def test_a_call_is_settled_once(stores: Stores, run: Run[Any]) -> None:
+    limiter, ask = stores.limiter, Ask(call="one", input_tokens=1, output_tokens=500)
+    run(limiter.admit(subject(), _TOKENS, NOON_S, ask))
+    settled = [run(limiter.settle(subject(), _TOKENS, NOON_S, Use("one", 1, 500))) for _ in range(3)]
+    assert settled == [True, False, False]
+    assert run(limiter.admit(subject(), _TOKENS, NOON_S, ask)).allowed
+
+
+def test_without_a_word_of_the_gateway_a_call_reserves_what_calls_needed_lately(stores: Stores, run: Run[Any]) -> None:
+    limiter = stores.limiter
+    for number in range(60):
+        run(limiter.admit(subject(), _TOKENS, NOON_S + 1000 * number, Ask(call=str(number))))
+        run(limiter.settle(subject(), _TOKENS, NOON_S + 1000 * number, Use(str(number), 20, 100)))
+    now_s = NOON_S + 100_000
+    admitted = sum(run(limiter.admit(subject(), _TOKENS, now_s, Ask(call=f"at once {n}"))).allowed for n in range(30))
+    assert 9 <= admitted <= 10
+
+
+def test_use_without_a_call_is_counted_as_it_is(stores: Stores, run: Run[Any]) -> None:
+    limiter = stores.limiter
+    assert run(limiter.settle(subject(), _TOKENS, NOON_S, Use(output_tokens=1_000)))
+    ask = Ask(input_tokens=0, output_tokens=10)
+    assert run(limiter.admit(subject(), _TOKENS, NOON_S, ask)).retry_after_s == 1.0
+
+
+def test_no_more_calls_are_open_at_the_same_time_than_allowed(stores: Stores, run: Run[Any]) -> None:
+    limiter, limit = stores.limiter, Limit(1000, 100.0, 1000, streams=2)
+    opened = [run(limiter.admit(subject(), limit, NOON_S, Ask(call=call))).allowed for call in ("one", "two", "three")]
+    assert opened == [True, True, False]
+    assert run(limiter.settle(subject(), limit, NOON_S, Use("one")))
+    assert run(limiter.admit(subject(), limit, NOON_S, Ask(call="three"))).allowed
+
+
+def test_the_same_id_twice_is_two_open_calls(stores: Stores, run: Run[Any]) -> None:
+    limiter, limit = stores.limiter, Limit(1000, 100.0, 1000, streams=2)
+    assert [run(limiter.admit(subject(), limit, NOON_S, Ask(call="one"))).allowed for _ in range(3)] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_a_call_that_nobody_settles_is_over_after_its_lease(stores: Stores, run: Run[Any]) -> None:
+    limiter, limit = stores.limiter, Limit(1000, 100.0, 1000, streams=1)
+    run(limiter.admit(subject(), limit, NOON_S, Ask(call="lost")))
+    assert not run(limiter.admit(subject(), limit, NOON_S + 599.0, Ask(call="next"))).allowed
+    assert run(limiter.admit(subject(), limit, NOON_S + 600.0, Ask(call="next"))).allowed
+
+
+def test_a_call_bigger_than_the_window_passes_when_nothing_is_used(stores: Stores, run: Run[Any]) -> None:
+    huge = Ask(call="huge", input_tokens=MAX_UNITS, output_tokens=MAX_UNITS)
+    assert run(stores.limiter.admit(subject(), _TOKENS, NOON_S, huge)).allowed
+    assert not run(stores.limiter.admit(subject(), _TOKENS, NOON_S + 50.0, huge)).allowed
+
+
+def test_a_refused_call_leaves_tokens_and_streams_alone(stores: Stores, run: Run[Any]) -> None:
+    limiter, limit = stores.limiter, Limit(1, 100.0, 1, output_tokens=1_000, streams=2)
+    ask = Ask(call="one", output_tokens=400)
+    assert run(limiter.admit(subject(), limit, NOON_S, ask)).allowed
+    assert not any(run(limiter.admit(subject(), limit, NOON_S + 1.0, ask)).allowed for _ in range(10))
+    assert run(limiter.admit(subject(), limit, NOON_S + 100.0, ask)).allowed

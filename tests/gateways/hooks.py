@@ -12,7 +12,7 @@ from stream_detector.domain.errors import StoreUnavailable
 from stream_detector.domain.verdicts import Failure, Verdict
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.process import Hook, HookOptions
-from stream_detector.ports import Admission, Clock, DecisionStore, Limiter
+from stream_detector.ports import ONE_CALL, Admission, Ask, Clock, DecisionStore, Limiter, Use
 
 NOON_S = 1_790_000_000.0
 """Event time at which tests begin."""
@@ -71,14 +71,23 @@ class FakeLimiter:
     def __init__(self, answer: Admission | StoreUnavailable | None) -> None:
         self.answer = answer
         self.asked: list[tuple[Subject, Limit, float]] = []
+        self.asks: list[Ask] = []
+        self.settled: list[tuple[Subject, Limit, Use]] = []
 
-    async def admit(self, subject: Subject, limit: Limit, now_s: float) -> Admission:
+    async def admit(self, subject: Subject, limit: Limit, now_s: float, ask: Ask = ONE_CALL) -> Admission:
         self.asked.append((subject, limit, now_s))
+        self.asks.append(ask)
         if self.answer is None:
             await asyncio.Event().wait()
         if not isinstance(self.answer, Admission):
             raise self.answer or AssertionError
         return self.answer
+
+    async def settle(self, subject: Subject, limit: Limit, now_s: float, use: Use) -> bool:  # noqa: ARG002
+        if not isinstance(self.answer, Admission):
+            raise self.answer or AssertionError
+        self.settled.append((subject, limit, use))
+        return True
 
 
 class RecordingObserver:
@@ -109,6 +118,7 @@ def options(**changes: object) -> HookOptions:
         "host": "127.0.0.1",
         "port": 0,
         "client_header": "x-client-id",
+        "call_header": "x-request-id",
         "failure": Failure.OPEN,
         "unidentified": Failure.OPEN,
         "stale_after_s": 300.0,

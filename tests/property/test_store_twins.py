@@ -11,6 +11,7 @@ from stores.backends import Run, in_memory, in_redis
 from stores.samples import HOUR_S, NOON_S, from_engine, from_operator, subject
 
 from stream_detector.domain.decisions import Action, Decision, Limit, SubjectKind
+from stream_detector.ports import MAX_UNITS, Ask, Use
 
 _SETTINGS = settings(
     max_examples=150,
@@ -27,29 +28,42 @@ def run() -> Iterator[Run[Any]]:
         yield runner.run
 
 
+_UNITS = st.one_of(st.integers(1, 20), st.integers(1, 10**12))
+_TOKENS = st.one_of(st.none(), _UNITS)
 _LIMITS = st.builds(
     Limit,
     st.integers(1, 10**12),
     st.floats(1e-6, 1e10, allow_subnormal=False),
-    st.one_of(st.integers(1, 20), st.integers(1, 10**12)),
+    _UNITS,
+    _TOKENS,
+    _TOKENS,
+    st.one_of(st.none(), st.integers(1, 5)),
 )
 _STEPS_S = st.one_of(st.just(0.0), st.floats(0, 1e-3), st.floats(0, 100), st.floats(-50, 0), st.floats(0, 1e8))
+_CALL_IDS = st.sampled_from(["", "one", "two", "a b % \0", "9 9 9"])
+_NEEDS = st.one_of(st.none(), st.integers(0, 30), st.integers(0, MAX_UNITS))
+_ASKS = st.builds(Ask, st.one_of(st.just(1), st.integers(0, MAX_UNITS)), _CALL_IDS, _NEEDS, _NEEDS)
+_USES = st.builds(Use, _CALL_IDS, _NEEDS, _NEEDS)
 
 
 @_SETTINGS
 @given(
     limits=st.lists(_LIMITS, min_size=1, max_size=2),
-    calls=st.lists(st.tuples(_STEPS_S, _SUBJECTS, st.integers(0, 1)), min_size=1, max_size=40),
+    calls=st.lists(st.tuples(_STEPS_S, _SUBJECTS, st.integers(0, 1), st.one_of(_ASKS, _USES)), min_size=1, max_size=40),
 )
 def test_limiters_agree(redis_url: str, run: Run[Any], limits: list[Limit], calls: list[Any]) -> None:
     memory = in_memory().limiter
     with in_redis(redis_url, run) as opened:
         now_s = NOON_S
-        for step_s, one, which in calls:
+        for step_s, one, which, what in calls:
             now_s += step_s
             limit = limits[which % len(limits)]
-            expected = run(memory.admit(one, limit, now_s))
-            assert run(opened.limiter.admit(one, limit, now_s)) == expected
+            twins = memory, opened.limiter
+            if isinstance(what, Ask):
+                expected, found = [run(each.admit(one, limit, now_s, what)) for each in twins]
+            else:
+                expected, found = [run(each.settle(one, limit, now_s, what)) for each in twins]
+            assert found == expected
 
 
 @_SETTINGS

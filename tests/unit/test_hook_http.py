@@ -4,21 +4,23 @@ import pytest
 from gateways.hooks import FakeLimiter, HandClock, HandTimer, RecordingObserver, decision
 
 from stream_detector.domain.decisions import Action
+from stream_detector.domain.errors import StoreUnavailable
 from stream_detector.domain.verdicts import Cause, Failure
 from stream_detector.hook.answers import Headers
 from stream_detector.hook.freshness import Freshness
 from stream_detector.hook.http import HookApp
 from stream_detector.hook.judge import Doubt, Judge
 from stream_detector.hook.table import DecisionTable
-from stream_detector.ports import Admission
+from stream_detector.ports import Admission, Ask, Use
 
 
 class Request:
     """A request as RSGI presents it, and what was answered."""
 
-    def __init__(self, path: str, *clients: str) -> None:
+    def __init__(self, path: str, *clients: str, **fields: str) -> None:
         self.path = path
         self.clients = list(clients)
+        self.fields = {name.replace("_", "-"): value for name, value in fields.items()}
         self.status = 0
         self.body = b""
 
@@ -27,7 +29,7 @@ class Request:
         return self
 
     def get_all(self, key: str) -> list[str]:
-        return self.clients if key == "x-client-id" else []
+        return self.clients if key == "x-client-id" else [self.fields[key]] if key in self.fields else []
 
     def response_empty(self, status: int, headers: Headers) -> None:  # noqa: ARG002
         self.status = status
@@ -48,10 +50,11 @@ class Bench:
         table.put(decision("alice"))
         table.put(decision("tom", Action.THROTTLE))
         refused = Admission(allowed=False, remaining=0, retry_after_s=3.0, reset_after_s=3.0)
+        self.limiter = FakeLimiter(refused)
         judge = Judge(
             table=table,
             freshness=freshness,
-            limiter=FakeLimiter(refused),
+            limiter=self.limiter,
             clock=HandClock(),
             observer=self.observer,
             doubt=Doubt(failure=Failure.OPEN, unidentified=Failure.OPEN, limiter_timeout_s=1.0),
@@ -62,11 +65,12 @@ class Bench:
             observer=self.observer,
             render_metrics=lambda: b"up 1\n",
             client_header="X-Client-Id",
+            call_header="X-Request-Id",
             timer=timer,
         )
 
-    def ask(self, path: str, *clients: str) -> Request:
-        request = Request(path, *clients)
+    def ask(self, path: str, *clients: str, **fields: str) -> Request:
+        request = Request(path, *clients, **fields)
         asyncio.run(self.app.__rsgi__(request, request))
         return request
 
@@ -130,3 +134,34 @@ def test_every_answer_is_observed_with_its_verdict_and_other_pages_are_not() -> 
 
     assert [verdict.action for verdict in bench.observer.verdicts] == [Action.BLOCK, Action.ALLOW]
     assert bench.observer.seconds == [0.0, 0.0]
+
+
+NEEDS = {"x_request_id": "r-1", "x_stream_detector_input_tokens": "30", "x_stream_detector_output_tokens": "400"}
+
+
+def test_a_limited_client_asks_for_what_the_gateway_expects() -> None:
+    bench = Bench()
+    bench.ask("/check", "tom", **NEEDS)
+    assert bench.limiter.asks == [Ask(1, "r-1", 30, 400)]
+
+
+def test_a_settled_call_is_counted_for_a_limited_client_only() -> None:
+    bench = Bench()
+    assert bench.ask("/settle", "tom", **NEEDS).body == b"counted\n"
+    assert (
+        bench.ask("/settle", "alice", **NEEDS).body
+        == bench.ask("/settle", "bob", **NEEDS).body
+        == b"nothing to count\n"
+    )
+    assert [use for _, _, use in bench.limiter.settled] == [Use("r-1", 30, 400)]
+
+
+def test_nobody_can_be_settled_without_a_name() -> None:
+    request = Bench().ask("/settle", **NEEDS)
+    assert (request.status, request.body) == (400, b"send one header x-client-id with the client id\n")
+
+
+def test_a_limiter_that_is_away_cannot_settle() -> None:
+    bench = Bench()
+    bench.limiter.answer = StoreUnavailable("gone")
+    assert bench.ask("/settle", "tom", **NEEDS).status == 503
