@@ -1,0 +1,143 @@
+"""The hook inside an ASGI 3 application: Starlette, FastAPI, Quart, Litestar, or none.
+
+1. A refused call never reaches the application; it gets what the HTTP hook's caller would get.
+2. A marked call carries `x-stream-detector-mark` among its request headers, for the model layer. What a client sends
+   under this name is removed, whether the call is marked or not.
+3. Only HTTP calls are judged. Nothing is buffered: bodies and streams pass through as they are.
+
+Source: ASGI specification 3.0, HTTP 2.5 and lifespan 2.0.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Final
+
+from stream_detector.domain.decisions import Action
+from stream_detector.hook.answers import Answer, Dialect, Headers, answer
+from stream_detector.hook.observer import HookObserver
+from stream_detector.hook.resident import ResidentGuard
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+ClientOf = Callable[[Scope], str | None]
+"""Says whose call it is; None where it cannot."""
+
+RawHeaders = Iterable[tuple[bytes, bytes]]
+
+_MAX_CLIENT_CHARS = 256
+_MARK: Final = b"x-stream-detector-mark"
+_PASSES = 200
+
+
+class EnforcingMiddleware:
+    """Judges every HTTP call before the application hears of it.
+
+    Args:
+        app: the application.
+        guard: judges.
+        observer: hears of every answer.
+        client_of: says whose call it is; must trust only what was authenticated.
+        timer: seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        *,
+        guard: ResidentGuard,
+        observer: HookObserver,
+        client_of: ClientOf,
+        timer: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._app = app
+        self._guard = guard
+        self._observer = observer
+        self._client_of = client_of
+        self._timer = timer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Deal with one connection scope."""
+        if scope["type"] == "http":
+            await self._judge(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _judge(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = self._timer()
+        client = self._client_of(scope)
+        verdict = await self._guard.check(client if client is None or is_client(client) else None)
+        given = answer(verdict, Dialect.HTTP)
+        self._observer.answered(verdict, self._timer() - started)
+        if given.status != _PASSES:
+            await _refuse(given, send)
+        elif verdict.action is Action.MARK:
+            await self._app(_marked(scope, given.headers), receive, send)
+        else:
+            await self._app(_marked(scope, []), receive, _adding(given.headers, send))
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Start before the application does, and end before it ends."""
+
+        async def receive_and_follow() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self._guard.start()
+            elif message["type"] == "lifespan.shutdown":
+                await self._guard.aclose()
+            return message
+
+        await self._app(scope, receive_and_follow, send)
+
+
+def is_client(text: str) -> bool:
+    """The text can be the client of a call."""
+    return 0 < len(text) <= _MAX_CLIENT_CHARS and text.isprintable()
+
+
+def client_in_header(name: str) -> ClientOf:
+    """The client id in a request header; None where the header is missing, ambiguous or not ASCII."""
+    field = name.lower().encode("ascii")
+
+    def client_of(scope: Scope) -> str | None:
+        values = [value for key, value in scope["headers"] if key.lower() == field]
+        return values[0].decode() if len(values) == 1 and values[0].isascii() else None
+
+    return client_of
+
+
+def _marked(scope: Scope, marks: Headers) -> Scope:
+    """The scope with exactly these marks; the same one where nothing changes."""
+    headers: RawHeaders = scope["headers"]
+    if not marks and all(name.lower() != _MARK for name, _ in headers):
+        return scope
+    kept = [(name, value) for name, value in headers if name.lower() != _MARK]
+    return {**scope, "headers": kept + _raw(marks)}
+
+
+def _adding(headers: Headers, send: Send) -> Send:
+    """`send`, with more response headers."""
+    if not headers:
+        return send
+    added = _raw(headers)
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *added]}
+        await send(message)
+
+    return send_with_headers
+
+
+async def _refuse(refusal: Answer, send: Send) -> None:
+    headers = [*_raw(refusal.headers), (b"content-length", b"%d" % len(refusal.body))]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": refusal.body})
+
+
+def _raw(headers: Headers) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("ascii"), value.encode("ascii")) for name, value in headers]

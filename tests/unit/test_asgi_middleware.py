@@ -1,0 +1,223 @@
+"""The middleware with hand-made scopes: what the application hears of, and what the client gets."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from gateways.hooks import NOON_S, HandClock, RecordingObserver, decision
+
+from stream_detector.adapters.memory import MemoryDecisionStore, MemoryLimiter
+from stream_detector.domain.decisions import Action, Decision, Limit
+from stream_detector.domain.verdicts import Cause, Failure
+from stream_detector.hook.asgi import ClientOf, EnforcingMiddleware, Message, Receive, Scope, Send, client_in_header
+from stream_detector.hook.guard import Guard
+from stream_detector.hook.judge import Doubt
+from stream_detector.hook.resident import ResidentGuard
+
+MARK = b"x-stream-detector-mark"
+
+
+class Application:
+    """Remembers what reached it, and answers in two pieces."""
+
+    def __init__(self) -> None:
+        self.scopes: list[Scope] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scopes.append(scope)
+        if scope["type"] == "lifespan":
+            for event in ("startup", "shutdown"):
+                assert (await receive())["type"] == f"lifespan.{event}"
+                await send({"type": f"lifespan.{event}.complete"})
+        elif scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"x-app", b"1")]})
+            await send({"type": "http.response.body", "body": b"one", "more_body": True})
+            await send({"type": "http.response.body", "body": b"two"})
+
+
+class Bench:
+    """The middleware around an application; its store and limiter are in memory."""
+
+    def __init__(
+        self,
+        *decisions: Decision,
+        failure: Failure = Failure.OPEN,
+        client_of: ClientOf | None = None,
+        trouble: Exception | None = None,
+    ) -> None:
+        self.app, self.observer = Application(), RecordingObserver()
+        self.store = MemoryDecisionStore()
+        self.opened = 0
+        self._decisions, self._failure, self._trouble = decisions, failure, trouble
+        self.middleware = EnforcingMiddleware(
+            self.app,
+            guard=ResidentGuard(self._open, failure=failure, first_read_s=0.2 if trouble else 10.0),
+            observer=self.observer,
+            client_of=client_of or client_in_header("X-Client-Id"),
+        )
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[Guard]:
+        self.opened += 1
+        if self._trouble:
+            raise self._trouble
+        await self.store.put(self._decisions, NOON_S)
+        yield Guard(
+            store=self.store,
+            limiter=MemoryLimiter(),
+            clock=HandClock(),
+            observer=self.observer,
+            random=lambda: 0.0,
+            doubt=Doubt(failure=self._failure, unidentified=self._failure, limiter_timeout_s=10.0),
+            stale_after_s=300.0,
+        )
+
+    async def call(self, *headers: tuple[bytes, bytes], kind: str = "http") -> list[Message]:
+        """What is sent to the client."""
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await self.middleware({"type": kind, "headers": list(headers)}, _silence, send)
+        return sent
+
+
+async def _silence() -> Message:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+def alone(bench: Bench, *headers: tuple[bytes, bytes], kind: str = "http") -> list[Message]:
+    """One call on a loop of its own, which ends with it."""
+    return on_one_loop(bench, lambda: bench.call(*headers, kind=kind))
+
+
+def on_one_loop(bench: Bench, story: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - what the story returns
+    async def run() -> object:
+        try:
+            return await story()
+        finally:
+            await bench.middleware._guard.aclose()
+
+    return asyncio.run(run())
+
+
+ALICE = (b"x-client-id", b"alice")
+
+
+def test_a_call_passes_and_its_answer_is_neither_changed_nor_gathered() -> None:
+    bench = Bench(decision("bob"))
+    sent = alone(bench, ALICE)
+    assert sent[0]["headers"] == [(b"x-app", b"1")]
+    assert [message.get("body") for message in sent[1:]] == [b"one", b"two"]
+    assert [verdict.cause for verdict in bench.observer.verdicts] == [Cause.NO_DECISION]
+
+
+def test_a_blocked_call_never_reaches_the_application() -> None:
+    bench = Bench(decision("alice"))
+    start, body = alone(bench, ALICE)
+    headers = dict(start["headers"])
+    assert (start["status"], headers[b"retry-after"]) == (403, b"3600")
+    assert headers[b"content-length"] == b"%d" % len(body["body"])
+    assert bench.app.scopes == []
+
+
+def test_a_limited_client_sees_what_is_left_and_then_is_refused() -> None:
+    bench = Bench(decision("alice", Action.THROTTLE, limit=Limit(requests=1, window_s=3600.0, burst=1)))
+
+    async def story() -> list[list[Message]]:
+        return [await bench.call(ALICE) for _ in range(2)]
+
+    (passed, *_), (refused, _) = on_one_loop(bench, story)
+    assert dict(passed["headers"])[b"ratelimit"] == b'"default";r=0'
+    assert dict(passed["headers"])[b"x-app"] == b"1"
+    assert refused["status"] == 429
+    assert len(bench.app.scopes) == 1
+
+
+def test_a_marked_call_carries_the_mark_and_its_answer_does_not() -> None:
+    bench = Bench(decision("alice", Action.MARK))
+    start, *_ = alone(bench, ALICE, (MARK, b"forged"))
+    assert [value for name, value in bench.app.scopes[0]["headers"] if name == MARK] == [b"1"]
+    assert MARK not in dict(start["headers"])
+
+
+def test_a_forged_mark_is_removed() -> None:
+    bench = Bench()
+    alone(bench, ALICE, (b"X-Stream-Detector-Mark", b"1"), (MARK, b"1"))
+    assert bench.app.scopes[0]["headers"] == [ALICE]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [ALICE, ALICE],
+        [(b"x-client-id", b"")],
+        [(b"x-client-id", b"al\xffice")],
+        [(b"x-client-id", b"a\tb")],
+        [(b"x-client-id", b"a" * 257)],
+    ],
+)
+@pytest.mark.parametrize(("failure", "status"), [(Failure.OPEN, 200), (Failure.CLOSED, 401)])
+def test_a_call_without_one_usable_client_id_is_unidentified(
+    headers: list[tuple[bytes, bytes]], failure: Failure, status: int
+) -> None:
+    bench = Bench(decision("alice"), failure=failure)
+    assert alone(bench, *headers)[0]["status"] == status
+    assert bench.observer.verdicts[0].cause is Cause.UNIDENTIFIED
+
+
+def test_the_client_can_be_what_the_application_authenticated() -> None:
+    bench = Bench(decision("alice"), client_of=lambda scope: "alice" if scope["type"] == "http" else None)
+    assert alone(bench, (b"x-client-id", b"bob"))[0]["status"] == 403
+
+
+@pytest.mark.parametrize("kind", ["websocket", "something new"])
+def test_what_is_no_http_call_is_not_touched(kind: str) -> None:
+    bench = Bench(decision("alice"))
+    alone(bench, ALICE, (MARK, b"1"), kind=kind)
+    assert bench.app.scopes[0]["headers"] == [ALICE, (MARK, b"1")]
+    assert bench.observer.verdicts == []
+
+
+def test_it_follows_the_store_from_startup_until_shutdown() -> None:
+    bench = Bench(decision("alice"))
+    events = ["lifespan.startup", "lifespan.shutdown"]
+    ready: list[int] = []
+
+    async def receive() -> Message:
+        return {"type": events.pop(0)}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "lifespan.startup.complete":
+            ready.append(bench.opened)
+            assert (await bench.call(ALICE))[0]["status"] == 403
+
+    asyncio.run(bench.middleware({"type": "lifespan"}, receive, send))
+    assert (ready, bench.opened, events) == ([1], 1, [])
+
+
+def test_without_a_lifespan_the_first_calls_start_it_once_and_wait_for_the_decisions() -> None:
+    bench = Bench(decision("alice"))
+
+    async def story() -> list[list[Message]]:
+        return await asyncio.gather(*(bench.call(ALICE) for _ in range(5)))
+
+    assert {sent[0]["status"] for sent in on_one_loop(bench, story)} == {403}
+    assert bench.opened == 1
+
+
+def test_it_starts_anew_where_it_finds_another_event_loop() -> None:
+    bench = Bench(decision("alice"))
+    assert [asyncio.run(bench.call(ALICE))[0]["status"] for _ in range(3)] == [403, 403, 403]
+    assert bench.opened == 3
+
+
+@pytest.mark.parametrize(("failure", "status"), [(Failure.OPEN, 200), (Failure.CLOSED, 503)])
+def test_trouble_that_nobody_foresaw_is_left_to_the_failure_setting(failure: Failure, status: int) -> None:
+    bench = Bench(decision("alice"), failure=failure, trouble=RuntimeError("unforeseen"))
+    assert alone(bench, ALICE)[0]["status"] == status
