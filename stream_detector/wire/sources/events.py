@@ -1,0 +1,201 @@
+"""What comes of a document: an event, a refusal with its reason, or nothing, because it tells of no call.
+
+1. A bad document harms nobody: its neighbours go on, and it carries its reason.
+2. Text becomes a sketch here, at once, and goes no further: not into an event, a refusal or a note.
+3. A wrong field that a call can do without is left out, with a note: clients choose their own user agent and parameters,
+   and a call must not vanish because of them. Texts that are too long are cut.
+4. A document without an id gets one from its content, so that sending it again gives it the same.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from typing import Final, TypeVar
+
+import msgspec
+from msgspec import Struct, field, inspect
+
+from stream_detector.domain.calls import ApiCall, Sketch
+from stream_detector.domain.errors import MalformedCall, RejectReason
+from stream_detector.domain.validation import explain, shorten
+from stream_detector.wire.calls import Rejected
+
+Sketching = Callable[[str], Sketch]
+"""`detection.sketching.Sketcher.sketch`."""
+
+_Document = TypeVar("_Document")
+_REQUIRED = ("id", "ts", "client")
+_MAX_ID_CHARS = 256
+_MAX_INT64 = (1 << 63) - 1
+_SECRET = frozenset({"prompt", "sketch", "params"})
+_NOBODY = "-"
+"""Stands in for the client while a half that does not know it is checked."""
+
+
+class Part(StrEnum):
+    """How much of a call an event tells."""
+
+    WHOLE = "whole"
+    REQUEST = "request"
+    """What was asked; the completion follows."""
+    COMPLETION = "completion"
+    """What came of it; the request is another event with the same id."""
+
+
+class Draft(Struct):
+    """What a document says, as our fields, not checked yet."""
+
+    fields: dict[str, object]
+    """None for what it does not say."""
+    text: str | None = None
+    part: Part | None = None
+    """None for what the sender says of the whole body."""
+
+
+class Event(Struct, frozen=True, gc=False):
+    """A checked call, or half of one."""
+
+    part: Part
+    call: ApiCall
+    """Without text. `client` is empty where a completion does not say it."""
+
+
+class Found(Struct):
+    """What one body holds."""
+
+    events: list[Event] = field(default_factory=list)
+    refused: list[Rejected] = field(default_factory=list)
+    skipped: int = 0
+    """Documents that tell of no model call."""
+    left_out: list[str] = field(default_factory=list)
+    """Fields that were left out, and why."""
+    unreadable: bool = False
+    """Nothing could be read at all."""
+
+
+def unreadable(body: bytes, detail: str) -> Found:
+    """A body of which nothing can be used."""
+    error = MalformedCall(RejectReason.UNREADABLE, detail)
+    return Found(refused=[Rejected(0, error, len(body), {})], unreadable=True)
+
+
+def gather(
+    documents: Iterable[_Document],
+    read: Callable[[_Document], Draft | None],
+    *,
+    sketch: Sketching,
+    part: Part,
+    size: Callable[[_Document], int] = len,  # type: ignore[assignment]
+) -> Found:
+    """Read documents one by one.
+
+    Args:
+        documents: what the body holds.
+        read: None for a document that tells of no call; may raise `MalformedCall`.
+        sketch: makes the sketch of a text.
+        part: of a call that a document tells, where it does not say so itself.
+        size: of a document, in bytes.
+    """
+    found = Found()
+    for index, document in enumerate(documents):
+        draft: Draft | None = None
+        try:
+            draft = read(document)
+            if draft is None:
+                found.skipped += 1
+            else:
+                found.events.append(_shape(draft, sketch, part, found.left_out))
+        except (MalformedCall, msgspec.DecodeError, RecursionError) as error:
+            fields = _readable(draft.fields) if draft else {}
+            found.refused.append(Rejected(index, _explained(error), size(document), fields))
+    return found
+
+
+def id_of(*content: object) -> str:
+    """An id made of a document's content."""
+    return hashlib.blake2b(repr(content).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _shape(draft: Draft, sketch: Sketching, part: Part, notes: list[str]) -> Event:
+    part = draft.part or part
+    fields = _tidy(draft.fields)
+    for name in _REQUIRED:
+        if name not in fields and not (name == "client" and part is Part.COMPLETION):
+            message = f"{name}: missing, must be there in every call"
+            raise MalformedCall(RejectReason.INVALID_FIELD, message)
+    if draft.text:
+        fields["sketch"] = sketch(draft.text)
+    is_anonymous = "client" not in fields
+    call = _checked({"client": _NOBODY} | fields, notes)
+    return Event(part, msgspec.structs.replace(call, client="") if is_anonymous else call)
+
+
+def _checked(fields: dict[str, object], notes: list[str]) -> ApiCall:
+    while True:
+        try:
+            return msgspec.convert(fields, ApiCall)
+        except msgspec.ValidationError as error:
+            shown = {name: value for name, value in fields.items() if name not in _SECRET}
+            reason = explain(error, shown, ApiCall)
+            name, _, rest = reason.partition(":")[0].partition(".")
+            if name in _REQUIRED or name not in fields:
+                raise MalformedCall(RejectReason.INVALID_FIELD, reason) from error
+            notes.append(reason)
+            _leave_out(fields, name, rest.partition("[")[0])
+
+
+def _leave_out(fields: dict[str, object], name: str, inner: str) -> None:
+    content = fields[name]
+    if name == "params" and isinstance(content, dict) and inner in content:
+        fields[name] = {key: value for key, value in content.items() if key != inner}
+    else:
+        del fields[name]
+
+
+def _tidy(fields: Mapping[str, object]) -> dict[str, object]:
+    """Known fields that say something, none of them too long."""
+    tidy = {name: fields[name] for name in ApiCall.__struct_fields__ if fields.get(name) is not None}
+    tidy.pop("prompt", None)
+    for name, most_chars in _CUT.items():
+        if name in tidy and isinstance(text := tidy[name], str):
+            tidy[name] = _encodable(text)[:most_chars]
+    if isinstance(given := tidy.get("id"), str):
+        printable = "".join(filter(str.isprintable, given))[:_MAX_ID_CHARS]
+        tidy["id"] = printable or id_of(given)
+    params = tidy.get("params")
+    if isinstance(params, dict):
+        kept = {name: value for name, value in params.items() if value is not None}
+        if isinstance(seed := kept.get("seed"), int) and abs(seed) > _MAX_INT64:
+            del kept["seed"]  # MessagePack has no room for it, and nothing reads it
+        tidy["params"] = kept
+    return tidy
+
+
+def _encodable(text: str) -> str:
+    """Without halves of characters, which UTF-8 cannot express."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _longest() -> dict[str, int]:
+    longest: dict[str, int] = {}
+    for each in inspect.type_info(ApiCall).fields:  # type: ignore[attr-defined]
+        choices = each.type.types if isinstance(each.type, inspect.UnionType) else (each.type,)
+        for choice in choices:
+            if isinstance(choice, inspect.StrType) and choice.max_length and choice.min_length is None:
+                longest[each.name] = choice.max_length
+    return {name: most for name, most in longest.items() if not name.startswith("ip")}
+
+
+_CUT: Final = _longest()
+"""Texts that may be cut; what names a client or an address may not."""
+
+
+def _explained(error: Exception) -> MalformedCall:
+    if isinstance(error, MalformedCall):
+        return error
+    detail = "nested too deeply" if isinstance(error, RecursionError) else f"not valid: {error}"
+    return MalformedCall(RejectReason.UNREADABLE, detail)
+
+
+def _readable(fields: Mapping[str, object]) -> dict[str, str]:
+    return {name: _encodable(shorten(value)) for name, value in _tidy(fields).items() if name not in _SECRET}
