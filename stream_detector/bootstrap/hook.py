@@ -3,6 +3,7 @@
 import asyncio
 import random
 import signal
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import uvloop
 from prometheus_client import CollectorRegistry
@@ -10,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from stream_detector.adapters.hook_metrics import PrometheusHookObserver
 from stream_detector.adapters.logs import configure
 from stream_detector.bootstrap.parts import clock_of, stores_of
+from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.process import Hook, HookOptions
 from stream_detector.settings import Settings
 
@@ -29,7 +31,7 @@ async def _run(settings: Settings) -> None:
     stop = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
-    async with stores_of(settings) as stores:
+    async with stores_of(settings) as stores, _grpc(settings, observer):
         hook = Hook(
             store=stores.decisions,
             limiter=stores.limiter,
@@ -48,3 +50,11 @@ async def _run(settings: Settings) -> None:
             ),
         )
         await hook.run(stop)
+
+
+def _grpc(settings: Settings, observer: HookObserver) -> AbstractAsyncContextManager[None]:
+    if not settings.hook_grpc_port:
+        return nullcontext()
+    from stream_detector.bootstrap.hook_grpc import grpc_processes  # noqa: PLC0415 - an extra
+
+    return grpc_processes(settings, observer)

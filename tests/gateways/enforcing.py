@@ -1,0 +1,86 @@
+"""A program that enforces decisions by itself, in front of a model, with a Redis that can be stopped."""
+
+import asyncio
+import http.client
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from gateways.fronts import Reply
+from gateways.hooks import decision
+from gateways.openai_model import OpenAiModel
+from servers.processes import ServerProcess, accepts_connections, wait_until
+from servers.redis_server import RedisServer
+
+from stream_detector.adapters.redis_stores import RedisStores
+from stream_detector.domain.decisions import Action, Limit, Origin
+
+_CALL = {"model": "m", "messages": [{"role": "user", "content": "Why is the sky blue?"}]}
+
+
+class Program:
+    """A running program that serves `/v1/chat/completions`; `clients` maps names to client ids."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        port: int,
+        redis: RedisServer,
+        model: OpenAiModel,
+        folder: Path,
+    ) -> None:
+        self.model, self._redis, self._port = model, redis, port
+        self.log = folder / "program.log"
+        self._process = ServerProcess(command, self.log, environment)
+        self._process.wait_ready(lambda: accepts_connections(port), timeout_s=120.0)
+
+    def decide(
+        self, client: str, action: Action, *, limit: Limit | None = None, origin: Origin = Origin.ENGINE
+    ) -> None:
+        """Let a decision stand for an hour."""
+        now_s = time.time()
+        made = decision(client, action, limit=limit, origin=origin, decided_at=now_s, expires_at=now_s + 3600)
+
+        async def put() -> None:
+            async with RedisStores(self._redis.url, prefix="sd", profile_ttl_s=3600.0) as stores:
+                await stores.decisions.put([made], now_s)
+
+        asyncio.run(put())
+
+    def call(self, key: str | None, headers: Mapping[str, str] | None = None, **body: object) -> Reply:
+        """One call with an API key; None for a call without one."""
+        with self.calling(key, headers, **body) as answer:
+            return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+
+    @contextmanager
+    def calling(
+        self, key: str | None, headers: Mapping[str, str] | None = None, **body: object
+    ) -> Iterator[http.client.HTTPResponse]:
+        """One call whose answer is still to be read."""
+        fields = {"content-type": "application/json", **(headers or {})}
+        if key is not None:
+            fields["authorization"] = f"Bearer {key}"
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        try:
+            connection.request("POST", "/v1/chat/completions", body=json.dumps(_CALL | body).encode(), headers=fields)
+            yield connection.getresponse()
+        finally:
+            connection.close()
+
+    def until(self, key: str, status: int, within_s: float = 5.0) -> Reply:
+        """Call until the status is this one."""
+        replies: list[Reply] = []
+
+        def answered() -> bool:
+            replies.append(self.call(key))
+            return replies[-1].status == status
+
+        wait_until(answered, f"{key} gets {status}", within_s)
+        return replies[-1]
+
+    def close(self) -> None:
+        self._process.stop()
