@@ -42,13 +42,12 @@ def _status(verdict: Verdict | None) -> RateLimitResponse.DescriptorStatus:
     status = RateLimitResponse.DescriptorStatus(code=RateLimitResponse.OK)
     if verdict is None:
         return status
-    wait_s = 0.0
     if _refuses(verdict):
         status.code = RateLimitResponse.OVER_LIMIT
-        wait_s = verdict.retry_after_s
+        coarse_s = next(value for name, value in answer(verdict, Dialect.HTTP).headers if name == "retry-after")
+        status.duration_until_reset.FromSeconds(int(coarse_s))
     elif verdict.limit is not None:
-        wait_s = _refill_s(verdict.limit, verdict.remaining or 0)
-    status.duration_until_reset.FromSeconds(min(math.ceil(wait_s), _MAX_UINT32))
+        status.duration_until_reset.FromSeconds(_refill_s(verdict.limit, verdict.remaining or 0))
     if verdict.limit is not None:
         rate = nearest_rate(verdict.limit)
         status.current_limit.requests_per_unit = rate.requests
@@ -66,6 +65,6 @@ def _strictness(verdict: Verdict) -> tuple[int, float, float]:
     return _STRICTNESS[verdict.action], verdict.retry_after_s, -remaining
 
 
-def _refill_s(limit: Limit, remaining: int) -> float:
+def _refill_s(limit: Limit, remaining: int) -> int:
     """Seconds until the whole burst is there again, to within the time of one call."""
-    return max(limit.burst - remaining, 0) * limit.window_s / limit.requests
+    return min(math.ceil(max(limit.burst - remaining, 0) * limit.window_s / limit.requests), _MAX_UINT32)

@@ -1,0 +1,84 @@
+"""The processes that answer Envoy over gRPC, beside the hook."""
+
+import asyncio
+import contextlib
+import functools
+import logging
+import random
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+
+import uvloop
+
+from stream_detector.adapters.logs import configure
+from stream_detector.bootstrap.parts import clock_of, stores_of
+from stream_detector.domain.errors import StreamDetectorError
+from stream_detector.hook.envoy.family import Family
+from stream_detector.hook.envoy.process import EnvoyHook, EnvoyOptions
+from stream_detector.hook.envoy.reports import ReportingObserver
+from stream_detector.hook.envoy.server import grpc_address
+from stream_detector.hook.observer import HookObserver
+from stream_detector.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def grpc_processes(settings: Settings, observer: HookObserver) -> AsyncIterator[None]:
+    """Keep the processes running while it is entered; `observer` hears what they do.
+
+    Raises:
+        ConfigError: the port cannot be listened on.
+        FamilyEnded: a process could not start.
+    """
+    address = grpc_address(settings.hook_host, settings.hook_grpc_port)
+    family = Family(functools.partial(_process, settings, address), settings.hook_grpc_processes, observer)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(family.run())
+            yield
+            running.cancel()
+    except ExceptionGroup as failures:
+        # One of them failed, the other was only cancelled.
+        raise failures.exceptions[0] from None
+
+
+def _process(settings: Settings, address: str, parent: socket.socket) -> None:
+    configure(settings.log_level)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, too, which ends this process
+    try:
+        uvloop.run(_run(settings, address, parent))
+    except StreamDetectorError as error:
+        _log.error("%s", error)
+        sys.exit(2)
+
+
+async def _run(settings: Settings, address: str, parent: socket.socket) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    reader, writer = await asyncio.open_unix_connection(sock=parent)
+    orphaned = loop.create_task(reader.read())
+    orphaned.add_done_callback(lambda _: stop.set())
+    observer = ReportingObserver(writer)
+    async with stores_of(settings) as stores:
+        hook = EnvoyHook(
+            store=stores.decisions,
+            limiter=stores.limiter,
+            clock=clock_of(settings),
+            observer=observer,
+            random=random.Random().random,  # noqa: S311 - spreads reconnects
+            options=EnvoyOptions(
+                address=address,
+                client_header=settings.hook_client_header,
+                call_header=settings.hook_call_header,
+                failure=settings.hook_failure,
+                unidentified=settings.hook_unidentified,
+                stale_after_s=settings.hook_stale_after_s,
+            ),
+        )
+        await hook.run(stop, observer.listening)
+    observer.flush()
+    orphaned.cancel()
+    writer.close()

@@ -1,0 +1,121 @@
+"""One process that answers Envoy: guard and gRPC server on one event loop.
+
+Run it on uvloop. It begins to listen when its table was read, so that a process that has just started leaves the questions to
+the others; or after a moment without the store, and then the failure setting answers.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from stream_detector.domain.verdicts import Failure
+from stream_detector.hook.envoy.authorization import Authorization
+from stream_detector.hook.envoy.rate_limit import RateLimit
+from stream_detector.hook.envoy.server import serve
+from stream_detector.hook.guard import Guard
+from stream_detector.hook.judge import Doubt
+from stream_detector.hook.observer import HookObserver
+from stream_detector.ports import Clock, DecisionStore, Limiter
+
+_READ_WITHIN_S = 2.0
+_PROBE_S = 0.01
+
+
+class EnvoyOptions(Struct, frozen=True, kw_only=True):
+    """What an operator sets; the meanings are those of the `hook_` settings."""
+
+    address: str
+    """Of `server.grpc_address`."""
+    client_header: str
+    call_header: str
+    failure: Failure
+    unidentified: Failure
+    stale_after_s: float
+    limiter_timeout_s: float = 0.05
+    stop_within_s: float = 5.0
+
+
+class EnvoyHook:
+    """Answers Envoy until told to stop.
+
+    Args:
+        store: the standing decisions.
+        limiter: the limits shared by all hooks.
+        clock: event time.
+        observer: hears of every answer.
+        random: 0 to 1; spreads the reconnecting of many hooks.
+        options: what the operator sets.
+        monotonic: seconds that never go back; measures the age of the table and the time of an answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: DecisionStore,
+        limiter: Limiter,
+        clock: Clock,
+        observer: HookObserver,
+        random: Callable[[], float],
+        options: EnvoyOptions,
+        monotonic: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._options = options
+        self._guard = Guard(
+            store=store,
+            limiter=limiter,
+            clock=clock,
+            observer=observer,
+            random=random,
+            doubt=Doubt(
+                failure=options.failure,
+                unidentified=options.unidentified,
+                limiter_timeout_s=options.limiter_timeout_s,
+            ),
+            stale_after_s=options.stale_after_s,
+            monotonic=monotonic,
+        )
+        self._authorization = Authorization(
+            judge=self._guard.judge,
+            observer=observer,
+            client_header=options.client_header,
+            call_header=options.call_header,
+            timer=monotonic,
+        )
+        self._rate_limit = RateLimit(
+            judge=self._guard.judge, observer=observer, failure=options.failure, timer=monotonic
+        )
+
+    async def run(self, stop: asyncio.Event, on_listening: Callable[[], None] = lambda: None) -> None:
+        """Answer questions until `stop` is set; then finish the open ones.
+
+        Args:
+            stop: ends the process.
+            on_listening: called once, as soon as connections are accepted.
+
+        Raises:
+            ConfigError: the address cannot be listened on.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                following = tasks.create_task(self._guard.follow())
+                await self._wait_for_table()
+                await serve(
+                    self._authorization,
+                    self._rate_limit,
+                    address=self._options.address,
+                    stop=stop,
+                    stop_within_s=self._options.stop_within_s,
+                    on_listening=on_listening,
+                )
+                following.cancel()
+        except ExceptionGroup as failures:
+            # One of them failed, the others were only cancelled.
+            raise failures.exceptions[0] from None
+
+    async def _wait_for_table(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + _READ_WITHIN_S
+        while not self._guard.freshness.ever_proven() and loop.time() < deadline_s:  # noqa: ASYNC110 - it calls nobody
+            await asyncio.sleep(_PROBE_S)

@@ -1,0 +1,79 @@
+"""Runs Envoy's services on gRPC, inside the caller's event loop.
+
+The port is shared with the other processes (SO_REUSEPORT). The kernel spreads connections over them, not questions, and
+Envoy keeps one connection per worker thread unless it is told to open more.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+import grpc.aio
+from envoy.service.auth.v3.external_auth_pb2_grpc import add_AuthorizationServicer_to_server
+from envoy.service.ratelimit.v3.rls_pb2_grpc import add_RateLimitServiceServicer_to_server
+
+from stream_detector.domain.errors import ConfigError
+from stream_detector.hook.envoy.authorization import Authorization
+from stream_detector.hook.envoy.rate_limit import RateLimit
+
+_OPTIONS = (("grpc.so_reuseport", 1),)
+
+
+async def serve(
+    authorization: Authorization,
+    rate_limit: RateLimit,
+    *,
+    address: str,
+    stop: asyncio.Event,
+    stop_within_s: float,
+    on_listening: Callable[[], None],
+) -> None:
+    """Answer until `stop` is set, then finish the open questions.
+
+    Args:
+        authorization: answers `ext_authz`.
+        rate_limit: answers the rate limit filter.
+        address: of `grpc_address`.
+        stop: ends the server.
+        stop_within_s: open questions get this long to finish.
+        on_listening: called once, as soon as connections are accepted.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+    """
+    server = grpc.aio.server(options=_OPTIONS)
+    add_AuthorizationServicer_to_server(authorization, server)
+    add_RateLimitServiceServicer_to_server(rate_limit, server)
+    try:
+        server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise _cannot_listen(address, error) from error
+    await server.start()
+    try:
+        on_listening()
+        await stop.wait()
+    finally:
+        await server.stop(stop_within_s)
+
+
+def grpc_address(host: str, port: int) -> str:
+    """The address to listen on, as gRPC writes it; nobody else listens there now.
+
+    Raises:
+        ConfigError: it cannot be listened on.
+    """
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise _cannot_listen(f"{host}:{port}", error) from error  # noqa: EM102 - not the message
+    ip = str(address[0])
+    return f"[{ip}]:{port}" if family == socket.AF_INET6 else f"{ip}:{port}"
+
+
+def _cannot_listen(address: str, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"hook_host, hook_grpc_port: cannot listen on {address} ({error}); choose a free port of this machine"
+    )
