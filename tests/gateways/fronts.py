@@ -12,7 +12,7 @@ _ROOT = Path(__file__).parents[2]
 _FILES = _ROOT / "deploy" / "gateways"
 _ENVOY = _ROOT / ".cache" / "envoy" / "bin" / "envoy"
 _MARK = "fail open"
-GATEWAY, HOOK, MODEL, SPARE = (f"127.0.0.1:{port}" for port in (8080, 9109, 8000, 8079))
+GATEWAY, HOOK, HOOK_GRPC, MODEL, SPARE = (f"127.0.0.1:{port}" for port in (8080, 9109, 9110, 8000, 8079))
 """Addresses in the files."""
 
 
@@ -24,6 +24,9 @@ class Kind(Struct, frozen=True):
     """Its path; None where it is not installed."""
     command: Callable[[str, Path], list[str]]
     """Of the program and the folder of its files."""
+    folder: str = ""
+    """Of its files, where that is not the name."""
+    asks_by_grpc: bool = False
 
 
 class Reply(Struct, frozen=True):
@@ -50,15 +53,14 @@ def _envoy_program() -> str | None:
     return str(_ENVOY) if _ENVOY.exists() else shutil.which("envoy")
 
 
+def _envoy(file: str) -> Callable[[str, Path], list[str]]:
+    options = ("--concurrency", "1", "--disable-hot-restart", "-l", "warning")
+    return lambda program, folder: [program, "-c", str(folder / file), *options]
+
+
 KINDS = (
-    Kind(
-        "envoy",
-        _envoy_program,
-        lambda program, folder: [
-            program,
-            *("-c", str(folder / "envoy.yaml"), "--concurrency", "1", "--disable-hot-restart", "-l", "warning"),
-        ],
-    ),
+    Kind("envoy", _envoy_program, _envoy("envoy.yaml")),
+    Kind("envoy-grpc", _envoy_program, _envoy("envoy-grpc.yaml"), folder="envoy", asks_by_grpc=True),
     Kind("nginx", lambda: shutil.which("nginx"), _nginx),
     Kind(
         "haproxy",
@@ -82,13 +84,19 @@ class Front:
         Args:
             kind: which.
             folder: an empty one, for its files.
-            hook: address of the hook, host:port.
+            hook: address of the hook, host:port; that of its gRPC port for a gateway that asks by gRPC.
             model: address of the model.
             fails_open: whether calls pass when the hook does not answer.
         """
         self._port = free_port()
-        addresses = {GATEWAY: f"127.0.0.1:{self._port}", HOOK: hook, MODEL: model, SPARE: f"127.0.0.1:{free_port()}"}
-        for path in (_FILES / kind.name).iterdir():
+        addresses = {
+            GATEWAY: f"127.0.0.1:{self._port}",
+            HOOK: hook,
+            HOOK_GRPC: hook,
+            MODEL: model,
+            SPARE: f"127.0.0.1:{free_port()}",
+        }
+        for path in (_FILES / (kind.folder or kind.name)).iterdir():
             (folder / path.name).write_text(_changed(path.read_text(), addresses, fails_open=fails_open))
         program = kind.program()
         assert program, f"{kind.name} is not installed"

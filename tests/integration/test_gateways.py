@@ -13,7 +13,7 @@ from gateways.fronts import KINDS, Front, Kind, Reply
 from gateways.hooks import decision
 from gateways.model import ANSWER, Model
 from running.hook_process import HookProcess
-from servers.processes import wait_until
+from servers.processes import free_port, wait_until
 from servers.redis_server import RedisServer
 
 from stream_detector.adapters.redis_stores import RedisStores
@@ -34,7 +34,12 @@ class Installation:
     def __enter__(self) -> Self:
         failure = "open" if self._fails_open else "closed"
         self.model = self._resources.enter_context(Model())
-        settings = {"redis": self._redis.url, "hook_failure": failure, "hook_unidentified": "closed"}
+        settings: dict[str, object] = {
+            "redis": self._redis.url,
+            "hook_failure": failure,
+            "hook_unidentified": "closed",
+            "hook_grpc_port": free_port() if self._kind.asks_by_grpc else 0,
+        }
         self.hook = HookProcess(settings, self._folder / "hook.log")
         self._resources.callback(self.hook.close)
         self.hook.wait_ready()
@@ -43,7 +48,7 @@ class Installation:
         self.front = Front(
             self._kind,
             files,
-            hook=self.hook.address,
+            hook=self.hook.grpc_address if self._kind.asks_by_grpc else self.hook.address,
             model=f"127.0.0.1:{self.model.port}",
             fails_open=self._fails_open,
         )

@@ -1,5 +1,7 @@
 """A hook as an operator runs it: `python -m stream_detector hook`, asked as a gateway asks it."""
 
+import contextlib
+import os
 import signal
 import sys
 import urllib.error
@@ -8,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from running.worker_process import environment
-from servers.processes import ServerProcess, free_port
+from servers.processes import ServerProcess, accepts_connections, free_port
 
 
 class HookProcess:
@@ -17,12 +19,14 @@ class HookProcess:
     def __init__(self, settings: Mapping[str, object], log: Path) -> None:
         port = free_port()
         self.address = f"127.0.0.1:{port}"
+        self._grpc_port = int(str(settings.get("hook_grpc_port", 0)))
+        self.grpc_address = f"127.0.0.1:{self._grpc_port}"
         self._header = str(settings.get("hook_client_header", "x-client-id"))
         command = [sys.executable, "-m", "stream_detector", "hook"]
         self._server = ServerProcess(command, log, environment({**settings, "hook_port": port}))
 
     def wait_ready(self) -> None:
-        """Wait until it has read the standing decisions."""
+        """Wait until it has read the standing decisions, and its gRPC processes, too."""
         self._server.wait_ready(self._is_ready)
 
     def ask(self, client: str | None) -> int:
@@ -34,16 +38,18 @@ class HookProcess:
         self._server.kill()
 
     def freeze(self) -> None:
-        """Answer nothing any more, without closing anything."""
-        self._server.send_signal(signal.SIGSTOP)
+        """Answer nothing any more, without closing anything; nor do its gRPC processes."""
+        os.killpg(self._server.pid, signal.SIGSTOP)
 
     def close(self) -> None:
-        self._server.send_signal(signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._server.pid, signal.SIGCONT)
         self._server.stop()
 
     def _is_ready(self) -> bool:
         try:
-            return self._get("/readyz", {}) == 200
+            is_ready = self._get("/readyz", {}) == 200
+            return is_ready and (not self._grpc_port or accepts_connections(self._grpc_port))
         except OSError:
             return False
 
