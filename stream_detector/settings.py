@@ -92,6 +92,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Port where Envoy asks over gRPC; 0 for none."""
     hook_grpc_processes: Annotated[int, Meta(ge=1, le=256)] = 2
     """That share this port. One answers a few thousand questions a second."""
+    calls_to: Annotated[str, Meta(pattern=r"^(kafka|https?://\S+)$")] = "kafka"
+    """Where a program that enforces by itself reports its calls: the calls topic, or the address of a collector."""
     addresses: str = ""
     """Path of a folder of address databases and lists (`adapters.address_book`), or of one database; empty for none."""
     log_level: Annotated[str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"

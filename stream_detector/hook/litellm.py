@@ -1,0 +1,119 @@
+"""The hook inside LiteLLM's proxy: a guardrail that runs before every call.
+
+1. It runs for every call, whatever the request says: LiteLLM lets some requests switch guardrails off.
+2. A refusal is an `HTTPException` with a text: LiteLLM adds the guardrail's name and mode to any other detail.
+3. LiteLLM counts a raised 429 as a guardrail that failed, so the guardrail says itself how it ended.
+4. The mark goes to the model among the request's extra headers. What a client sends under its name is removed.
+5. The headers of an answer are remembered by LiteLLM's own object of the call: its call id is the client's to choose.
+"""
+
+import time
+from collections.abc import Callable, MutableMapping
+from http import HTTPStatus
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from fastapi import HTTPException
+from litellm.integrations.custom_guardrail import CustomGuardrail
+from litellm.types.guardrails import GuardrailEventHooks
+
+from stream_detector.domain.decisions import Action
+from stream_detector.hook.answers import Answer, Dialect, Headers, answer
+from stream_detector.hook.observer import HookObserver
+from stream_detector.hook.resident import ResidentGuard
+from stream_detector.wire.litellm import client_of
+
+_MARK: Final = "x-stream-detector-mark"
+_LITELLMS_OWN: Final = frozenset({"content-type", "content-length"})
+"""LiteLLM writes the body, in the form that OpenAI's clients expect."""
+_DECIDED: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
+
+RequestData = MutableMapping[str, Any]
+
+
+class EnforcingGuardrail(CustomGuardrail):  # type: ignore[misc]  # it has no types
+    """Judges every call before LiteLLM routes it.
+
+    Args:
+        guard: judges.
+        observer: hears of every answer.
+        timer: seconds that never go back.
+        options: what LiteLLM passes on from the configuration: `guardrail_name`, `event_hook` and more.
+    """
+
+    def __init__(
+        self,
+        *,
+        guard: ResidentGuard,
+        observer: HookObserver,
+        timer: Callable[[], float] = time.perf_counter,
+        **options: Any,  # noqa: ANN401 - LiteLLM's
+    ) -> None:
+        super().__init__(supported_event_hooks=[GuardrailEventHooks.pre_call], **options)
+        self._guard = guard
+        self._observer = observer
+        self._timer = timer
+        self._answers: WeakKeyDictionary[object, dict[str, str]] = WeakKeyDictionary()
+
+    def should_run_guardrail(self, data: object, event_type: object) -> bool:  # noqa: ARG002
+        """Whether LiteLLM runs it: for every call."""
+        return bool(event_type == GuardrailEventHooks.pre_call)
+
+    async def async_pre_call_hook(
+        self,
+        user_api_key_dict: Any,  # noqa: ANN401 - LiteLLM's
+        cache: object,  # noqa: ARG002
+        data: RequestData,
+        call_type: str,  # noqa: ARG002
+    ) -> RequestData:
+        """Let a call pass, perhaps marked.
+
+        Raises:
+            HTTPException: it may not pass.
+        """
+        started = self._timer()
+        verdict = await self._guard.check(client_of(user_api_key_dict.api_key, user_api_key_dict.user_id))
+        given = answer(verdict, Dialect.HTTP)
+        self._observer.answered(verdict, self._timer() - started)
+        if given.status != HTTPStatus.OK:
+            self._say_why(data, given.status)
+            raise _refusal(given)
+        is_marked = verdict.action is Action.MARK
+        _mark(data, given.headers if is_marked else [])
+        if not is_marked and given.headers and data.get("litellm_logging_obj") is not None:
+            self._answers[data["litellm_logging_obj"]] = dict(given.headers)
+        return data
+
+    async def async_post_call_response_headers_hook(
+        self,
+        data: RequestData,
+        user_api_key_dict: object,  # noqa: ARG002
+        response: object,  # noqa: ARG002
+        request_headers: object = None,  # noqa: ARG002
+        litellm_call_info: object = None,  # noqa: ARG002
+    ) -> dict[str, str] | None:
+        """Show a limited client what is left."""
+        call = data.get("litellm_logging_obj")
+        return None if call is None else self._answers.pop(call, None)
+
+    def _say_why(self, data: RequestData, status: int) -> None:
+        self.add_standard_logging_guardrail_information_to_request_data(
+            guardrail_json_response=HTTPStatus(status).phrase,
+            request_data=data,
+            guardrail_status="guardrail_intervened" if status in _DECIDED else "guardrail_failed_to_respond",
+        )
+
+
+def _refusal(given: Answer) -> HTTPException:
+    headers = {name: value for name, value in given.headers if name not in _LITELLMS_OWN}
+    return HTTPException(given.status, HTTPStatus(given.status).phrase, headers)
+
+
+def _mark(data: RequestData, marks: Headers) -> None:
+    """Let exactly these marks go to the model."""
+    for name in ("headers", "extra_headers"):
+        sent = data.get(name)
+        if isinstance(sent, dict) and any(str(field).lower() == _MARK for field in sent):
+            data[name] = {field: value for field, value in sent.items() if str(field).lower() != _MARK}
+    if marks:
+        data["extra_headers"] = {**(data.get("extra_headers") or {}), **dict(marks)}

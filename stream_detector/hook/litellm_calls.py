@@ -1,0 +1,78 @@
+"""What LiteLLM logs about each call -> our calls.
+
+1. A call is reported once, though LiteLLM logs some twice. It is told by its id and its start, because the id alone is the
+   client's to choose.
+2. What cannot be used is counted and said in the log, and harms nobody.
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from litellm.integrations.custom_logger import CustomLogger
+
+from stream_detector.domain.calls import ApiCall, Sketch
+from stream_detector.domain.errors import MalformedCall
+from stream_detector.wire.litellm import Payload, call_of
+
+_REMEMBERED = 10_000
+_log = logging.getLogger(__name__)
+
+
+class CallReporter(CustomLogger):  # type: ignore[misc]  # it has no types
+    """Hears of every call that LiteLLM has finished.
+
+    Args:
+        report: takes a call; must be quick and must not wait.
+        sketch: makes the sketch of a prompt.
+    """
+
+    def __init__(self, *, report: Callable[[ApiCall], None], sketch: Callable[[str], Sketch]) -> None:
+        super().__init__()
+        self._report = report
+        self._sketch = sketch
+        self._seen: OrderedDict[tuple[object, object], None] = OrderedDict()
+        self.unusable = 0
+        """Calls that could not be reported."""
+
+    async def async_log_success_event(
+        self,
+        kwargs: Mapping[str, Any],
+        response_obj: object,  # noqa: ARG002
+        start_time: object,  # noqa: ARG002
+        end_time: object,  # noqa: ARG002
+    ) -> None:
+        """A call was answered; of a stream, all of it."""
+        self._take(kwargs)
+
+    async def async_log_failure_event(
+        self,
+        kwargs: Mapping[str, Any],
+        response_obj: object,  # noqa: ARG002
+        start_time: object,  # noqa: ARG002
+        end_time: object,  # noqa: ARG002
+    ) -> None:
+        """A call was refused, or failed."""
+        self._take(kwargs)
+
+    def _take(self, kwargs: Mapping[str, Any]) -> None:
+        payload = kwargs.get("standard_logging_object")
+        if not isinstance(payload, Mapping) or not self._is_new(payload):
+            return
+        try:
+            call = call_of(payload, self._sketch)
+        except MalformedCall as error:
+            self.unusable += 1
+            _log.warning("a call is not reported (%d so far): %s", self.unusable, error)
+        else:
+            self._report(call)
+
+    def _is_new(self, payload: Payload) -> bool:
+        key = (payload.get("litellm_call_id"), payload.get("startTime"))
+        if key in self._seen:
+            return False
+        self._seen[key] = None
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+        return True

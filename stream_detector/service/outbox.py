@@ -1,0 +1,104 @@
+"""Calls that a program reports while it has other work to do: gathered, and sent in batches by a task of their own.
+
+1. `put` never waits and never fails. What does not fit any more pushes the oldest out, and is counted.
+2. What could not be sent is sent again, in order, so the receiver may see a call twice.
+3. It lives on the event loop of the first `put`. What was put when the program ends is lost, unless it calls `aclose`.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Never
+
+from msgspec import Struct
+
+from stream_detector.domain.calls import ApiCall
+from stream_detector.domain.errors import ConfigError, StoreUnavailable
+
+Send = Callable[[Sequence[ApiCall]], Awaitable[None]]
+"""Returns when the calls are safe; raises StoreUnavailable when they may not be, ConfigError when they never will be."""
+
+_log = logging.getLogger(__name__)
+
+
+class OutboxOptions(Struct, frozen=True, kw_only=True):
+    """Bounds and delays."""
+
+    most_waiting: int = 50_000
+    """Calls kept while the receiver is away; about 1 KB each."""
+    batch: int = 500
+    """Calls sent at once."""
+    linger_s: float = 0.2
+    """How long a call waits for company."""
+    first_delay_s: float = 0.5
+    """Before sending again; doubled after each time that it fails."""
+    max_delay_s: float = 10.0
+
+
+class Outbox:
+    """Sends what is put into it.
+
+    Args:
+        send: sends a batch.
+        options: bounds and delays.
+    """
+
+    def __init__(self, send: Send, options: OutboxOptions | None = None) -> None:
+        self._send = send
+        self._options = options or OutboxOptions()
+        self._waiting: deque[ApiCall] = deque()
+        self._sender: asyncio.Task[Never] | None = None
+        self.lost = 0
+        """Calls that were pushed out, or that nobody would ever take."""
+
+    def put(self, call: ApiCall) -> None:
+        """Have a call sent."""
+        self._waiting.append(call)
+        if len(self._waiting) > self._options.most_waiting:
+            self._waiting.popleft()
+            self._lose(1, "the receiver is away for too long")
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._run())
+
+    async def aclose(self) -> None:
+        """Send what waits, once, and end.
+
+        Raises:
+            StoreUnavailable: not everything could be sent.
+        """
+        if self._sender is not None:
+            self._sender.cancel()
+            await asyncio.wait({self._sender})
+            self._sender = None
+        while self._waiting:
+            await self._send_some()
+
+    async def _run(self) -> Never:
+        delay_s = self._options.first_delay_s
+        while True:
+            await asyncio.sleep(self._options.linger_s)
+            try:
+                while self._waiting:
+                    await self._send_some()
+                delay_s = self._options.first_delay_s
+            except StoreUnavailable as error:
+                _log.warning("%d calls wait to be sent: %s; next try in %.1f s", len(self._waiting), error, delay_s)
+                await asyncio.sleep(delay_s)
+                delay_s = min(2 * delay_s, self._options.max_delay_s)
+
+    async def _send_some(self) -> None:
+        """Take a batch out, and put it back if it could not be sent."""
+        batch = [self._waiting.popleft() for _ in range(min(self._options.batch, len(self._waiting)))]
+        try:
+            await self._send(batch)
+        except ConfigError as error:
+            self._lose(len(batch), str(error))
+        except BaseException:
+            self._waiting.extendleft(reversed(batch))
+            raise
+
+    def _lose(self, calls: int, why: str) -> None:
+        before, self.lost = self.lost, self.lost + calls
+        if before == 0 or before // 1000 != self.lost // 1000:
+            _log.error("calls were not reported, %d so far: %s", self.lost, why)
