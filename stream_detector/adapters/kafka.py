@@ -36,7 +36,7 @@ _OPERATOR_MUST_ACT = (
 )
 
 
-class _Outgoing(Struct, frozen=True, gc=False):
+class Outgoing(Struct, frozen=True, gc=False):
     """One record to be written."""
 
     key: bytes
@@ -80,12 +80,12 @@ class KafkaDecisionLog:
             ConfigError: it never will.
         """
         outgoing = [
-            _Outgoing(
+            Outgoing(
                 wire.subject_key(decision.subject), wire.encode(decision), ((CAUSED_AT_HEADER, str(caused).encode()),)
             )
             for decision, caused in zip(decisions, caused_at_ms, strict=True)
         ]
-        await _publish(self._producer, self._topic, outgoing)
+        await publish(self._producer, self._topic, outgoing)
 
 
 class KafkaDeadLetterLog:
@@ -102,8 +102,8 @@ class KafkaDeadLetterLog:
             StoreUnavailable: the broker did not take them; publish them again.
             ConfigError: it never will.
         """
-        outgoing = [_Outgoing(_place(letter), msgspec.json.encode(letter)) for letter in letters]
-        await _publish(self._producer, self._topic, outgoing)
+        outgoing = [Outgoing(place_of(letter), msgspec.json.encode(letter)) for letter in letters]
+        await publish(self._producer, self._topic, outgoing)
 
 
 class KafkaFeedbackLog:
@@ -126,14 +126,21 @@ class KafkaFeedbackLog:
         except kafka_errors.KafkaError as error:
             message = f"topic {self._topic}: not found ({error!r}); make it with: stream-detector topics"
             raise ConfigError(message) from error
-        await _publish(self._producer, self._topic, [_Outgoing(key, value, (), each) for each in partitions])
+        await publish(self._producer, self._topic, [Outgoing(key, value, (), each) for each in partitions])
 
 
-def _place(letter: DeadLetter) -> bytes:
+def place_of(letter: DeadLetter) -> bytes:
+    """The key of a dead letter: where its call lies."""
     return f"{letter.topic}:{letter.partition}:{letter.offset}:{letter.index}".encode()
 
 
-async def _publish(producer: AIOKafkaProducer, topic: str, outgoing: Sequence[_Outgoing]) -> None:
+async def publish(producer: AIOKafkaProducer, topic: str, outgoing: Sequence[Outgoing]) -> None:
+    """Write records, and return once the broker has them all.
+
+    Raises:
+        StoreUnavailable: the broker did not take them; publish them again.
+        ConfigError: it never will.
+    """
     try:
         deliveries = [
             await producer.send(

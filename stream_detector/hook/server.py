@@ -7,6 +7,7 @@ answered as many requests per second (tests/benchmarks/bench_hook.py). One serve
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import Any, Protocol
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -15,7 +16,6 @@ from granian.server.embed import Server
 from msgspec import Struct
 
 from stream_detector.domain.errors import ConfigError
-from stream_detector.hook.http import HookApp
 
 _KEEP_ALIVE_MS = 3_900_000
 """Idle connections live longer than any gateway keeps them (Envoy: 1 h), so that never we close one in its hands."""
@@ -27,19 +27,27 @@ _LOGGING = {"incremental": True, "handlers": {}, "loggers": {"_granian": {"propa
 """Granian's errors go to the process's own log handlers, which stay as they are."""
 
 
+class Application(Protocol):
+    """An RSGI application."""
+
+    async def __rsgi__(self, request: Any, responder: Any) -> None:  # noqa: ANN401 - each names what it uses of RSGI
+        """Answer one request."""
+
+
 class _Address(Struct, frozen=True):
     ip: str
     port: int
 
 
 async def serve(
-    app: HookApp,
+    app: Application,
     *,
     host: str,
     port: int,
     stop: asyncio.Event,
     stop_within_s: float,
     on_listening: Callable[[int], None],
+    settings: str = "hook_host, hook_port",
 ) -> None:
     """Answer requests until `stop` is set, then finish the open ones.
 
@@ -50,12 +58,13 @@ async def serve(
         stop: ends the server.
         stop_within_s: open requests get this long to finish.
         on_listening: called once with the port, as soon as connections are accepted.
+        settings: where host and port come from, for the operator.
 
     Raises:
         ConfigError: the address cannot be listened on.
         RuntimeError: the server ended by itself.
     """
-    address = _choose_address(host, port)
+    address = _choose_address(host, port, settings)
     server = Server(
         app,
         address=address.ip,
@@ -85,7 +94,7 @@ async def serve(
         serving.cancel()
 
 
-def _choose_address(host: str, port: int) -> _Address:
+def _choose_address(host: str, port: int, settings: str) -> _Address:
     """Find the address, and make sure that nobody listens there: granian would quietly share a taken port."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -94,7 +103,7 @@ def _choose_address(host: str, port: int) -> _Address:
             probe.bind(address)
             ip, chosen = probe.getsockname()[:2]
     except OSError as error:
-        message = f"hook_host, hook_port: cannot listen on {host}:{port} ({error}); choose a free port of this machine"
+        message = f"{settings}: cannot listen on {host}:{port} ({error}); choose a free port of this machine"
         raise ConfigError(message) from error
     return _Address(ip, chosen)
 

@@ -7,6 +7,8 @@ Rules:
 4. Feedback is JSON with the field `feedback` and no `id`; a call is tried first, so that feedback costs calls nothing.
 """
 
+from collections.abc import Iterable, Iterator
+
 import msgspec
 from msgspec import Struct
 
@@ -17,6 +19,7 @@ from stream_detector.domain.validation import explain, shorten
 
 _JSON_STARTS = frozenset(b"{[ \t\r\n")
 _ARRAY_STARTS = frozenset(b"[") | frozenset(range(0x90, 0xA0)) | {0xDC, 0xDD}
+_ARRAY_HEADER_BYTES = 5
 _SECRET_FIELDS = frozenset({"prompt", "sketch", "params"})
 _KNOWN_FIELDS = tuple(field for field in ApiCall.__struct_fields__ if field not in _SECRET_FIELDS)
 
@@ -57,6 +60,29 @@ def encode(call: ApiCall) -> bytes:
 def encode_batch(calls: list[ApiCall]) -> bytes:
     """Many calls of one client as one MessagePack record."""
     return _msgpack_encoder.encode(calls)
+
+
+def pack(calls: Iterable[ApiCall], *, max_bytes: int) -> Iterator[bytes]:
+    """Calls of one client as MessagePack records of at most `max_bytes` each; a larger call has a record of its own."""
+    parts: list[msgspec.Raw] = []
+    size_bytes = 0
+    for call in calls:
+        part = msgspec.Raw(_encode_any(call))
+        if parts and size_bytes + len(part) > max_bytes - _ARRAY_HEADER_BYTES:
+            yield _msgpack_encoder.encode(parts)
+            parts, size_bytes = [], 0
+        parts.append(part)
+        size_bytes += len(part)
+    if parts:
+        yield _msgpack_encoder.encode(parts)
+
+
+def _encode_any(call: ApiCall) -> bytes:
+    try:
+        return _msgpack_encoder.encode(call)
+    except OverflowError:  # MessagePack has no room for such a seed
+        params = call.params and msgspec.structs.replace(call.params, seed=None)
+        return _msgpack_encoder.encode(msgspec.structs.replace(call, params=params))
 
 
 def encode_feedback(feedback: Feedback) -> bytes:

@@ -26,7 +26,6 @@ Sketching = Callable[[str], Sketch]
 _Document = TypeVar("_Document")
 _REQUIRED = ("id", "ts", "client")
 _MAX_ID_CHARS = 256
-_MAX_INT64 = (1 << 63) - 1
 _SECRET = frozenset({"prompt", "sketch", "params"})
 _NOBODY = "-"
 """Stands in for the client while a half that does not know it is checked."""
@@ -81,7 +80,7 @@ def unreadable(body: bytes, detail: str) -> Found:
 
 def gather(
     documents: Iterable[_Document],
-    read: Callable[[_Document], Draft | None],
+    read: Callable[[_Document], Draft | ApiCall | None],
     *,
     sketch: Sketching,
     part: Part,
@@ -91,22 +90,25 @@ def gather(
 
     Args:
         documents: what the body holds.
-        read: None for a document that tells of no call; may raise `MalformedCall`.
+        read: a draft, or a call that is right already; None for a document that tells of no call. May raise
+            `MalformedCall`.
         sketch: makes the sketch of a text.
         part: of a call that a document tells, where it does not say so itself.
         size: of a document, in bytes.
     """
     found = Found()
     for index, document in enumerate(documents):
-        draft: Draft | None = None
+        draft: Draft | ApiCall | None = None
         try:
             draft = read(document)
-            if draft is None:
-                found.skipped += 1
-            else:
+            if isinstance(draft, Draft):
                 found.events.append(_shape(draft, sketch, part, found.left_out))
+            elif draft is not None:
+                found.events.append(Event(part, draft))
+            else:
+                found.skipped += 1
         except (MalformedCall, msgspec.DecodeError, RecursionError) as error:
-            fields = _readable(draft.fields) if draft else {}
+            fields = _readable(draft.fields) if isinstance(draft, Draft) else {}
             found.refused.append(Rejected(index, _explained(error), size(document), fields))
     return found
 
@@ -164,10 +166,7 @@ def _tidy(fields: Mapping[str, object]) -> dict[str, object]:
         tidy["id"] = printable or id_of(given)
     params = tidy.get("params")
     if isinstance(params, dict):
-        kept = {name: value for name, value in params.items() if value is not None}
-        if isinstance(seed := kept.get("seed"), int) and abs(seed) > _MAX_INT64:
-            del kept["seed"]  # MessagePack has no room for it, and nothing reads it
-        tidy["params"] = kept
+        tidy["params"] = {name: value for name, value in params.items() if value is not None}
     return tidy
 
 
