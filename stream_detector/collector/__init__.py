@@ -1,0 +1,6 @@
+"""The collector: takes what gateways report over HTTP, and writes calls to Kafka.
+
+A body walks `http` (-> `bodies`) -> `routes` (which format) -> `wire.sources` (what it says) -> `writer` -> Kafka, and is
+answered when Kafka has all of it: `replies`. Other ways in, such as Envoy's gRPC access logs, need a reader that makes
+`events.Found` of what arrives, and `Writer.submit`.
+"""

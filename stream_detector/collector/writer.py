@@ -1,0 +1,189 @@
+"""One task that writes for all requests: whatever has arrived since the last write goes to Kafka together.
+
+1. A request is answered when Kafka has what it brought, so its sender may forget it.
+2. One write at a time: what to write is planned, written, and remembered only then. A write that failed changes nothing,
+   and all its requests hear so.
+3. While Kafka is away, and beyond `most_buffered` events, nothing is taken: the sender keeps it and tries again.
+"""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Never, Protocol
+
+from msgspec import Struct
+
+from stream_detector.collector.observer import CollectorObserver
+from stream_detector.domain.calls import ApiCall
+from stream_detector.domain.dead_letters import DeadLetter
+from stream_detector.domain.errors import ConfigError, StoreUnavailable, StreamDetectorError
+from stream_detector.service.pairing import Pairing, Plan
+from stream_detector.wire.calls import Rejected
+from stream_detector.wire.sources.events import Found
+
+_TICK_S = 0.5
+_PAIRING = "pairing"
+_log = logging.getLogger(__name__)
+
+
+class CallLog(Protocol):
+    """Where calls and dead letters go."""
+
+    async def open(self) -> None:
+        """Connect, if that is not done. Raises `StoreUnavailable`."""
+
+    async def publish(self, calls: Sequence[ApiCall], letters: Sequence[DeadLetter]) -> None:
+        """Return once everything is stored. Raises `StoreUnavailable` or `ConfigError`; then all may be sent again."""
+
+
+class _Submission(Struct):
+    source: str
+    found: Found
+    is_held: asyncio.Future[bool]
+
+
+class Writer:
+    """Writes what requests bring.
+
+    Args:
+        log: where it goes.
+        pairing: merges halves of calls.
+        observer: hears of it.
+        most_buffered: events and refusals that may wait for Kafka.
+        monotonic: seconds that never go back.
+        first_body: number of the first body; dead letters tell bodies apart by it.
+    """
+
+    def __init__(
+        self,
+        *,
+        log: CallLog,
+        pairing: Pairing,
+        observer: CollectorObserver,
+        most_buffered: int,
+        monotonic: Callable[[], float] = time.monotonic,
+        first_body: int = 0,
+    ) -> None:
+        self._log = log
+        self._pairing = pairing
+        self._observer = observer
+        self._most_buffered = most_buffered
+        self._monotonic = monotonic
+        self._body = first_body
+        self._submitted: list[_Submission] = []
+        self._buffered = 0
+        self._work = asyncio.Event()
+        self.is_ready = False
+        """Kafka took the last write, or answered at the start."""
+
+    async def submit(self, source: str, found: Found) -> bool:
+        """Write what a body holds.
+
+        Returns:
+            Whether a part of it waits in memory for its other half; everything else is stored.
+
+        Raises:
+            StoreUnavailable: nothing is remembered of it; send it again.
+        """
+        size = len(found.events) + len(found.refused)
+        if not self.is_ready:
+            message = "Kafka does not take calls now; send this body again"
+            raise StoreUnavailable(message)
+        if self._buffered and self._buffered + size > self._most_buffered:
+            message = f"{self._buffered} events wait for Kafka already; send this body again"
+            raise StoreUnavailable(message)
+        submission = _Submission(source, found, asyncio.get_running_loop().create_future())
+        self._submitted.append(submission)
+        self._buffered += size
+        self._work.set()
+        try:
+            return await submission.is_held
+        finally:
+            self._buffered -= size
+
+    async def run(self) -> Never:
+        """Write until cancelled."""
+        while True:
+            self._work.clear()
+            await self._turn()
+            self._observer.holding(buffered=self._buffered, waiting=len(self._pairing))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TICK_S):
+                    await self._work.wait()
+
+    async def finish(self) -> None:
+        """Write what waits, alone: at the end.
+
+        Raises:
+            StoreUnavailable: it is lost.
+        """
+        if len(self._pairing):
+            await self._write(self._pairing.drain(), [])
+
+    async def _turn(self) -> None:
+        submissions, self._submitted = self._submitted, []
+        events = [event for submission in submissions for event in submission.found.events]
+        plan = self._pairing.plan(events, self._monotonic())
+        try:
+            await self._write(plan, submissions)
+        except (StoreUnavailable, ConfigError) as error:
+            self._failed(error)
+            for submission in submissions + self._submitted:
+                _settle(submission, error)
+            self._submitted = []
+            return
+        self.is_ready = True
+        for submission in submissions:
+            _settle(submission, plan.holds(submission.found.events))
+
+    async def _write(self, plan: Plan, submissions: Sequence[_Submission]) -> None:
+        refused = [(each.source, each.found.refused) for each in submissions]
+        refused.append((_PAIRING, plan.refused))
+        letters = [letter for source, rejected in refused for letter in self._letters(source, rejected)]
+        started_s = self._monotonic()
+        if plan.calls or letters:
+            await self._log.publish(plan.calls, letters)
+        elif not self.is_ready:
+            await self._log.open()
+        self._pairing.commit(plan)
+        self._observer.written(
+            calls=len(plan.calls),
+            duplicates=plan.duplicates,
+            unpaired=plan.unpaired,
+            seconds=self._monotonic() - started_s,
+        )
+        for source, rejected in refused:
+            self._observer.refused(source, Counter(each.error.reason for each in rejected))
+
+    def _letters(self, source: str, refused: Sequence[Rejected]) -> list[DeadLetter]:
+        self._body += bool(refused)
+        return [
+            DeadLetter(
+                topic=f"collector/{source}",
+                partition=0,
+                offset=self._body,
+                index=each.index,
+                reason=each.error.reason,
+                detail=each.error.detail,
+                payload_bytes=each.payload_bytes,
+                fields=each.fields,
+            )
+            for each in refused
+        ]
+
+    def _failed(self, error: StreamDetectorError) -> None:
+        self.is_ready = False
+        self._observer.failed()
+        _log.warning("collector: %s; senders are told to try again", error)
+
+
+def _settle(submission: _Submission, outcome: bool | StreamDetectorError) -> None:  # noqa: FBT001 - an outcome
+    if submission.is_held.done():  # its sender went away
+        return
+    if isinstance(outcome, StreamDetectorError):
+        submission.is_held.set_exception(StoreUnavailable(str(outcome)))
+    else:
+        submission.is_held.set_result(outcome)
