@@ -24,6 +24,10 @@ PREFIX = "STREAM_DETECTOR_"
 _FOREIGN = frozenset({"STREAM_DETECTOR_DATA", "STREAM_DETECTOR_TEST_KAFKA", "STREAM_DETECTOR_TEST_REDIS"})
 """Variables of the tests and benchmarks, which the processes leave alone."""
 
+_SECRETS = frozenset({"hook_feed_token", "collector_token", "sketch_salt"})
+_HIDDEN = "(hidden)"
+"""What an error shows of a secret."""
+
 Port = Annotated[int, Meta(ge=0, le=65535)]
 PositiveSeconds = Annotated[float, Meta(gt=0, le=31_536_000)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
@@ -84,6 +88,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Request header that holds the client id, as the gateway sets it after authentication."""
     hook_call_header: Name = "x-request-id"
     """Request header that holds the id of the call, for limits of tokens and open calls."""
+    hook_feed_token: Annotated[str, Meta(pattern=r"^([!-~]{16,256})?$")] = ""
+    """Secret that opens the decision feed of the hook; empty for no feed."""
     hook_failure: Failure = Failure.OPEN
     """Answer when neither the table nor Redis can say (the table is older than `hook_stale_after_s`)."""
     hook_stale_after_s: PositiveSeconds = 300.0
@@ -140,7 +146,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         try:
             settings = msgspec.convert(values, cls, strict=False)
         except msgspec.ValidationError as error:
-            field, reason = explain(error, values, cls).split(":", 1)
+            shown = {name: _HIDDEN if _is_secret(name, value) else value for name, value in values.items()}
+            field, reason = explain(error, shown, cls).split(":", 1)
             message = f"{PREFIX}{field.upper()}:{reason}"
             raise ConfigError(message) from error
         if len({settings.topic_calls, settings.topic_decisions, settings.topic_dead}) < len(_TOPICS):
@@ -155,6 +162,10 @@ class Settings(Struct, frozen=True, kw_only=True):
             )
             raise ConfigError(message)
         return settings
+
+
+def _is_secret(name: str, value: str) -> bool:
+    return name in _SECRETS or "@" in value  # user and password of a URL
 
 
 def load_policy(path: str) -> Policy:

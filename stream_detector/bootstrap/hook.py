@@ -44,6 +44,7 @@ async def _run(settings: Settings) -> None:
                 port=settings.hook_port,
                 client_header=settings.hook_client_header,
                 call_header=settings.hook_call_header,
+                feed_token=settings.hook_feed_token,
                 failure=settings.hook_failure,
                 unidentified=settings.hook_unidentified,
                 stale_after_s=settings.hook_stale_after_s,

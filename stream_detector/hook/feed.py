@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from stream_detector.domain.decisions import Decision
 from stream_detector.domain.errors import StoreUnavailable, StreamDetectorError
+from stream_detector.hook.changes import ChangeLog
 from stream_detector.hook.freshness import Freshness
 from stream_detector.hook.table import DecisionTable
 from stream_detector.ports import Clock, DecisionStore
@@ -40,6 +41,7 @@ class Feed:
     Args:
         store: where the decisions stand.
         table: what is kept equal to it.
+        changes: is told of each one.
         freshness: is told whenever the table is proven equal.
         clock: event time.
         random: 0 to 1; spreads the reconnecting of many hooks.
@@ -52,6 +54,7 @@ class Feed:
         *,
         store: DecisionStore,
         table: DecisionTable,
+        changes: ChangeLog,
         freshness: Freshness,
         clock: Clock,
         random: Callable[[], float],
@@ -60,6 +63,7 @@ class Feed:
     ) -> None:
         self._store = store
         self._table = table
+        self._changes = changes
         self._freshness = freshness
         self._clock = clock
         self._random = random
@@ -107,6 +111,7 @@ class Feed:
             del decisions[-_SLICE:]
             await asyncio.sleep(0)
         self._table.exchange(other)
+        self._changes.restart()
         _log.info("decisions: read %d from the store", len(self._table))
         for _ in range(0, len(other), _SLICE):
             other.sweep(math.inf, at_most=_SLICE)
@@ -115,6 +120,7 @@ class Feed:
     def _take(self, change: Decision | None) -> None:
         if change is not None:
             self._table.put(change)
+            self._changes.add(change)
         self._freshness.prove()
 
     def _next_delay_s(self) -> float:

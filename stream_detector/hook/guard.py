@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Never
 
+from stream_detector.hook.changes import ChangeLog
 from stream_detector.hook.feed import Feed
 from stream_detector.hook.freshness import Freshness
 from stream_detector.hook.judge import Doubt, Judge
@@ -48,11 +49,18 @@ class Guard:
     ) -> None:
         self._clock = clock
         self._observer = observer
-        self._table = DecisionTable()
+        self.table, self.changes = DecisionTable(), ChangeLog()
         self.freshness = Freshness(monotonic, stale_after_s=stale_after_s)
-        self._feed = Feed(store=store, table=self._table, freshness=self.freshness, clock=clock, random=random)
+        self._feed = Feed(
+            store=store,
+            table=self.table,
+            changes=self.changes,
+            freshness=self.freshness,
+            clock=clock,
+            random=random,
+        )
         self.judge = Judge(
-            table=self._table,
+            table=self.table,
             freshness=self.freshness,
             limiter=limiter,
             clock=clock,
@@ -72,6 +80,6 @@ class Guard:
 
     async def _tidy(self) -> Never:
         while True:
-            self._table.sweep(self._clock.now_s(), at_most=_TIDY_SUBJECTS)
-            self._observer.table(self._table.counts(), self.freshness.age_s())
+            self.table.sweep(self._clock.now_s(), at_most=_TIDY_SUBJECTS)
+            self._observer.table(self.table.counts(), self.freshness.age_s())
             await asyncio.sleep(_TIDY_EVERY_S)

@@ -3,16 +3,21 @@
 * `/check` and everything below it: a gateway's question, any method; the body is never read.
 * `/check-nginx` and everything below it: the same for nginx's `auth_request`.
 * `/settle`: what a call has used, now that it ended (`Needs` reads the headers of both).
+* `/decisions` and `/decisions/stream`: the decision feed (`broadcast`).
 * `/healthz` the process runs, `/readyz` the table was read at least once, `/metrics` for Prometheus.
 
-The query is ignored: gateways append the client's own, and a client must not choose how it is answered.
+The query of a question is ignored: gateways append the client's own, and a client must not choose how it is answered.
 """
 
+import contextlib
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from granian.rsgi import ProtocolClosed
+
 from stream_detector.domain.errors import StoreUnavailable
 from stream_detector.hook.answers import Answer, Dialect, answer
+from stream_detector.hook.broadcast import Broadcast, Page, Question
 from stream_detector.hook.freshness import Freshness
 from stream_detector.hook.judge import Judge
 from stream_detector.hook.needs import Field, ask_of, use_of
@@ -38,8 +43,19 @@ class Request(Protocol):
         """Percent-decoded."""
 
     @property
+    def query_string(self) -> str:
+        """What follows the question mark."""
+
+    @property
     def headers(self) -> RequestHeaders:
         """The request's header fields."""
+
+
+class Stream(Protocol):
+    """A response that is being sent."""
+
+    async def send_bytes(self, data: bytes) -> None:
+        """Send a piece; ProtocolClosed when the other side has gone."""
 
 
 class Responder(Protocol):
@@ -51,6 +67,9 @@ class Responder(Protocol):
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         """Answer."""
 
+    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> Stream:
+        """Begin an answer in pieces."""
+
 
 class HookApp:
     """The RSGI application.
@@ -58,6 +77,7 @@ class HookApp:
     Args:
         judge: decides.
         freshness: of the judge's table, for `/readyz`.
+        broadcast: answers questions for the feed; None for no feed.
         observer: hears of every answer.
         render_metrics: the page for Prometheus, in its text format 0.0.4.
         client_header: request header that holds the client id; the gateway must overwrite what a client sends.
@@ -70,6 +90,7 @@ class HookApp:
         *,
         judge: Judge,
         freshness: Freshness,
+        broadcast: Broadcast | None,
         observer: HookObserver,
         render_metrics: Callable[[], bytes],
         client_header: str,
@@ -78,6 +99,7 @@ class HookApp:
     ) -> None:
         self._judge = judge
         self._freshness = freshness
+        self._broadcast = broadcast
         self._observer = observer
         self._render_metrics = render_metrics
         self._client_header = client_header.lower()
@@ -91,6 +113,8 @@ class HookApp:
             await self._check(request, responder, Dialect.HTTP)
         elif path.startswith("/check-nginx/") or path == "/check-nginx":
             await self._check(request, responder, Dialect.NGINX)
+        elif path in {"/decisions", "/decisions/stream"} and self._broadcast is not None:
+            await _send_pieces(self._broadcast.answer(_question(request)), responder)
         elif path == "/settle":
             _send(await self._settle(request.headers), responder)
         else:
@@ -147,3 +171,17 @@ def _send(response: Answer, responder: Responder) -> None:
         responder.response_bytes(response.status, response.headers, response.body)
     else:
         responder.response_empty(response.status, response.headers)
+
+
+def _question(request: Request) -> Question:
+    headers = request.headers
+    return Question(
+        request.path, request.query_string, _only(headers, "authorization"), _only(headers, "last-event-id")
+    )
+
+
+async def _send_pieces(page: Page, responder: Responder) -> None:
+    stream = responder.response_stream(page.status, page.headers)
+    with contextlib.suppress(ProtocolClosed):
+        async for piece in page.pieces:
+            await stream.send_bytes(piece)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from stream_detector.domain.verdicts import Failure
+from stream_detector.hook.broadcast import Broadcast
 from stream_detector.hook.guard import Guard
 from stream_detector.hook.http import HookApp
 from stream_detector.hook.judge import Doubt
@@ -25,6 +26,8 @@ class HookOptions(Struct, frozen=True, kw_only=True):
     port: int
     client_header: str
     call_header: str
+    feed_token: str = ""
+    """Of the decision feed; empty for no feed."""
     failure: Failure
     unidentified: Failure
     stale_after_s: float
@@ -73,9 +76,15 @@ class Hook:
             stale_after_s=options.stale_after_s,
             monotonic=monotonic,
         )
+        self._broadcast = (
+            Broadcast(table=self._guard.table, changes=self._guard.changes, clock=clock, token=options.feed_token)
+            if options.feed_token
+            else None
+        )
         self._app = HookApp(
             judge=self._guard.judge,
             freshness=self._guard.freshness,
+            broadcast=self._broadcast,
             observer=observer,
             render_metrics=render_metrics,
             client_header=options.client_header,
@@ -95,7 +104,7 @@ class Hook:
         """
         try:
             async with asyncio.TaskGroup() as tasks:
-                following = tasks.create_task(self._guard.follow())
+                background = [tasks.create_task(self._guard.follow()), tasks.create_task(self._hang_up(stop))]
                 await serve(
                     self._app,
                     host=self._options.host,
@@ -104,7 +113,14 @@ class Hook:
                     stop_within_s=self._options.stop_within_s,
                     on_listening=on_listening,
                 )
-                following.cancel()
+                for task in background:
+                    task.cancel()
         except ExceptionGroup as failures:
             # One of them failed, the others were only cancelled.
             raise failures.exceptions[0] from None
+
+    async def _hang_up(self, stop: asyncio.Event) -> None:
+        """Streams of the feed would keep the server from ending."""
+        await stop.wait()
+        if self._broadcast is not None:
+            self._broadcast.close()

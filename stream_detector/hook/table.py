@@ -50,6 +50,10 @@ class DecisionTable:
             return None
         return standing
 
+    def keys(self, kind: SubjectKind) -> list[str]:
+        """Subjects of a kind, those expired but not yet swept included."""
+        return list(self._shelves[kind].standings)
+
     def put(self, decision: Decision) -> None:
         """Take a decision; it replaces the subject's earlier one."""
         ruling = _ruling(decision.action, decision.mode, decision.limit)

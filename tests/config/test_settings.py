@@ -75,3 +75,11 @@ def test_unknown_setting_is_refused() -> None:
 
 def test_other_variables_are_left_alone() -> None:
     assert Settings.from_env({"PATH": "/bin", "STREAM_DETECTOR_TEST_KAFKA": "x"}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("HOOK_FEED_TOKEN", "hunter2"), ("SKETCH_SALT", "hunter2" * 200), ("REDIS", "me:hunter2@there")]
+)
+def test_an_error_does_not_show_a_secret(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^STREAM_DETECTOR_{name}: .*got '\(hidden\)'$"):
+        Settings.from_env({f"STREAM_DETECTOR_{name}": value})

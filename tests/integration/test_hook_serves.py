@@ -25,7 +25,7 @@ from stream_detector.adapters.memory import MemoryDecisionStore, MemoryLimiter
 from stream_detector.domain.decisions import Action, Decision, Limit, Mode, Origin, Subject
 from stream_detector.domain.errors import ConfigError, StoreUnavailable
 from stream_detector.domain.verdicts import Failure
-from stream_detector.ports import Admission
+from stream_detector.ports import ONE_CALL, Admission, Ask
 
 
 class UnreachableStore(MemoryDecisionStore):
@@ -44,10 +44,10 @@ class GatedLimiter(FakeLimiter):
         super().__init__(Admission(allowed=True, remaining=1, retry_after_s=0, reset_after_s=0))
         self.was_asked, self.may_answer = asyncio.Event(), asyncio.Event()
 
-    async def admit(self, subject: Subject, limit: Limit, now_s: float) -> Admission:
+    async def admit(self, subject: Subject, limit: Limit, now_s: float, ask: Ask = ONE_CALL) -> Admission:
         self.was_asked.set()
         await self.may_answer.wait()
-        return await super().admit(subject, limit, now_s)
+        return await super().admit(subject, limit, now_s, ask)
 
 
 @on_a_loop
@@ -210,8 +210,8 @@ async def test_an_unforeseen_error_is_a_logged_500_and_the_next_question_is_answ
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class BuggyLimiter(FakeLimiter):
-        async def admit(self, subject: Subject, limit: Limit, now_s: float) -> Admission:
-            raise ZeroDivisionError(subject, limit, now_s)
+        async def admit(self, subject: Subject, limit: Limit, now_s: float, ask: Ask = ONE_CALL) -> Admission:
+            raise ZeroDivisionError(subject, limit, now_s, ask)
 
     store = MemoryDecisionStore()
     await store.put([decision("tom", Action.THROTTLE)], NOON_S)

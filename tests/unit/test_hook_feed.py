@@ -6,6 +6,7 @@ from gateways.hooks import NOON_S, HandClock, HandTimer, decision
 
 from stream_detector.domain.decisions import Action, Decision, SubjectKind
 from stream_detector.domain.errors import ConfigError, StoreUnavailable, StreamDetectorError
+from stream_detector.hook.changes import ChangeLog
 from stream_detector.hook.feed import Feed, Patience
 from stream_detector.hook.freshness import Freshness
 from stream_detector.hook.table import DecisionTable
@@ -59,6 +60,7 @@ class Bench:
         self.waking: Callable[[], None] = lambda: None
         self._most_naps = naps
         self.feed = Feed(
+            changes=ChangeLog(),
             store=store,
             table=self.table,
             freshness=self.freshness,

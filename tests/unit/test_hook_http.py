@@ -62,6 +62,7 @@ class Bench:
         self.app = HookApp(
             judge=judge,
             freshness=freshness,
+            broadcast=None,
             observer=self.observer,
             render_metrics=lambda: b"up 1\n",
             client_header="X-Client-Id",
