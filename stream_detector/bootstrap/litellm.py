@@ -1,6 +1,5 @@
 """The parts that operators name in LiteLLM's configuration; `stream_detector.litellm` has their public names."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,17 +19,10 @@ from stream_detector.settings import Settings
 _KAFKA_TIMEOUT_S = 10.0
 
 
-class Guardrail(EnforcingGuardrail):
-    """Refuses throttled and blocked keys before LiteLLM calls a model. LiteLLM makes it, from its configuration.
-
-    Raises:
-        ConfigError: a setting of the environment (`STREAM_DETECTOR_...`) does not fit.
-    """
-
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - LiteLLM's
-        settings = Settings.from_env(os.environ)
-        observer = PrometheusHookObserver(CollectorRegistry())
-        super().__init__(guard=resident_guard_of(settings, observer), observer=observer, **options)
+def guardrail_of(settings: Settings, **options: Any) -> EnforcingGuardrail:  # noqa: ANN401 - LiteLLM's
+    """A guardrail with everything real behind it; `options` are what LiteLLM passes on from its configuration."""
+    observer = PrometheusHookObserver(CollectorRegistry())
+    return EnforcingGuardrail(guard=resident_guard_of(settings, observer), observer=observer, **options)
 
 
 def reporter_of(settings: Settings) -> CallReporter:
@@ -40,7 +32,7 @@ def reporter_of(settings: Settings) -> CallReporter:
 
 def _sender_of(settings: Settings) -> Send:
     if settings.calls_to != "kafka":
-        return CollectorCalls(settings.calls_to, token="").send
+        return CollectorCalls(settings.calls_to, token=settings.collector_token).send
     log = KafkaCallLog(
         settings.kafka,
         topic_calls=settings.topic_calls,

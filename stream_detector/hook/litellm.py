@@ -4,13 +4,14 @@
 2. A refusal is an `HTTPException` with a text: LiteLLM adds the guardrail's name and mode to any other detail.
 3. LiteLLM counts a raised 429 as a guardrail that failed, so the guardrail says itself how it ended.
 4. The mark goes to the model among the request's extra headers. What a client sends under its name is removed.
-5. The headers of an answer are remembered by LiteLLM's own object of the call: its call id is the client's to choose.
+5. LiteLLM looks for some hooks in the class itself, so nobody may inherit from this one.
+6. The headers of an answer are remembered by LiteLLM's own object of the call: its call id is the client's to choose.
 """
 
 import time
 from collections.abc import Callable, MutableMapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, final
 from weakref import WeakKeyDictionary
 
 from fastapi import HTTPException
@@ -31,6 +32,7 @@ _DECIDED: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
 RequestData = MutableMapping[str, Any]
 
 
+@final
 class EnforcingGuardrail(CustomGuardrail):  # type: ignore[misc]  # it has no types
     """Judges every call before LiteLLM routes it.
 

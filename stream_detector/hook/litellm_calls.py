@@ -17,6 +17,7 @@ from stream_detector.domain.errors import MalformedCall
 from stream_detector.wire.litellm import Payload, call_of
 
 _REMEMBERED = 10_000
+_SAID_EVERY = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -64,7 +65,8 @@ class CallReporter(CustomLogger):  # type: ignore[misc]  # it has no types
             call = call_of(payload, self._sketch)
         except MalformedCall as error:
             self.unusable += 1
-            _log.warning("a call is not reported (%d so far): %s", self.unusable, error)
+            if self.unusable % _SAID_EVERY == 1:
+                _log.warning("calls are not reported, %d so far: %s", self.unusable, error)
         else:
             self._report(call)
 

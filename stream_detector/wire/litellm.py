@@ -5,13 +5,15 @@ Rules:
    payload without client or time is refused.
 2. The client is the hash of the virtual key, or else the user that LiteLLM authenticated; never a key.
 3. The text goes into the sketch and no further. Text that LiteLLM has redacted is none.
-4. `x-litellm-call-id` is the client's to choose, so it is the call's id only where the answer has none.
+4. Whoever LiteLLM did not let in (401) is nobody: guessed keys must not become clients.
+5. `x-litellm-call-id` is the client's to choose, so it is the call's id only where the answer has none.
 
 Source: litellm/types/utils.py, version 1.106.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from http import HTTPStatus
 from itertools import islice
 from typing import Any, Final, get_type_hints
 
@@ -72,28 +74,19 @@ def call_of(payload: Payload, sketch: Callable[[str], Sketch]) -> ApiCall:
         sketch: makes the sketch of the prompt.
 
     Raises:
-        MalformedCall: it does not say whose call it was, or when.
+        MalformedCall: it does not say when or whose the call was, or it was nobody's.
     """
     metadata = _mapping(payload.get("metadata"))
-    client = client_of(metadata.get("user_api_key_hash"), metadata.get("user_api_key_user_id"))
-    if client is None:
-        detail = (
-            "metadata.user_api_key_hash: missing, and no user_api_key_user_id; let LiteLLM authenticate its callers"
-        )
-        raise MalformedCall(RejectReason.INVALID_FIELD, detail)
-    start_s = payload.get("startTime")
-    if not _fits(start_s, _TYPES["ts"]):
-        detail = "startTime: must be seconds since 1970; send LiteLLM's standard_logging_object as it is"
-        raise MalformedCall(RejectReason.INVALID_FIELD, detail)
+    client, start_s = _whose(payload, metadata), _when(payload)
     call_id = _name(payload.get("id")) or _name(payload.get("litellm_call_id")) or f"litellm-{start_s}"
     text = prompt_of(payload.get("messages"))
     return ApiCall(
         id=call_id,
-        ts=float(start_s),  # type: ignore[arg-type]  # it fits
+        ts=start_s,
         client=client,
         sketch=sketch(text) if text else None,
         params=_params(_mapping(payload.get("model_parameters"))),
-        **_fitting(_wished(payload, metadata, float(start_s))),  # type: ignore[arg-type]
+        **_fitting(_wished(payload, metadata, start_s)),  # type: ignore[arg-type]
     )
 
 
@@ -111,6 +104,25 @@ def prompt_of(messages: object) -> str:
     last = next((each for each in reversed(spoken) if each.get("role") == "user"), spoken[-1] if spoken else {})
     text = _text(last.get("content"))
     return "" if text == _REDACTED else text
+
+
+def _whose(payload: Payload, metadata: Payload) -> str:
+    if _error_status(_mapping(payload.get("error_information"))) == HTTPStatus.UNAUTHORIZED:
+        detail = "error_information.error_code: 401, so the call belongs to nobody"
+        raise MalformedCall(RejectReason.INVALID_FIELD, detail)
+    client = client_of(metadata.get("user_api_key_hash"), metadata.get("user_api_key_user_id"))
+    if client is None:
+        detail = "metadata.user_api_key_hash: missing, and so is user_api_key_user_id; let LiteLLM authenticate callers"
+        raise MalformedCall(RejectReason.INVALID_FIELD, detail)
+    return client
+
+
+def _when(payload: Payload) -> float:
+    try:
+        return msgspec.convert(payload.get("startTime"), _TYPES["ts"])  # type: ignore[no-any-return]
+    except msgspec.ValidationError as error:
+        detail = "startTime: must be seconds since 1970; send LiteLLM's standard_logging_object as it is"
+        raise MalformedCall(RejectReason.INVALID_FIELD, detail) from error
 
 
 def _wished(payload: Payload, metadata: Payload, start_s: float) -> dict[str, object]:

@@ -163,6 +163,11 @@ def test_a_client_is_the_hash_of_its_key_and_never_the_key(key_hash: object, use
     assert litellm.client_of(key_hash, user_id) == client
 
 
+def test_whoever_guesses_a_key_is_nobody() -> None:
+    with pytest.raises(MalformedCall, match="401, so the call belongs to nobody"):
+        call_of(status="failure", error_information={"error_code": "401"})
+
+
 @pytest.mark.parametrize("changes", [{"metadata": None}, {"startTime": None}, {"startTime": "noon"}])
 def test_a_call_without_client_or_time_is_refused_with_what_to_do(changes: dict[str, object]) -> None:
     with pytest.raises(MalformedCall, match=r"metadata\.user_api_key_hash: missing|startTime: must be"):
