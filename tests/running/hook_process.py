@@ -25,6 +25,17 @@ class HookProcess:
         command = [sys.executable, "-m", "stream_detector", "hook"]
         self._server = ServerProcess(command, log, environment({**settings, "hook_port": port}))
 
+    @property
+    def grpc_processes(self) -> set[int]:
+        """Ids of those that answer by gRPC and run right now."""
+        found = Path(f"/proc/{self._server.pid}/task/{self._server.pid}/children").read_text().split()
+        return {int(pid) for pid in found if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
+    def metrics(self) -> str:
+        """What Prometheus gets."""
+        with urllib.request.urlopen(f"http://{self.address}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+
     def wait_ready(self) -> None:
         """Wait until it has read the standing decisions, and its gRPC processes, too."""
         self._server.wait_ready(self._is_ready)

@@ -75,7 +75,7 @@ class Family:
             process.start()
         reader, writer = await asyncio.open_unix_connection(sock=ours, limit=MAX_LINE_BYTES)
         try:
-            listened = await self._hear(reader)
+            listened = await self._hear(name, reader)
         finally:
             writer.close()
             await _join(process)
@@ -84,11 +84,13 @@ class Family:
             raise FamilyEnded(message)
         return process.exitcode
 
-    async def _hear(self, reader: asyncio.StreamReader) -> bool:
+    async def _hear(self, name: str, reader: asyncio.StreamReader) -> bool:
         """Until the process is gone; whether it ever listened."""
         listened = False
         while (line := await reader.readline()).endswith(b"\n"):
-            listened = True
+            if not listened:
+                listened = True
+                _log.info("%s listens", name)
             count(line, self._observer)
         return listened
 

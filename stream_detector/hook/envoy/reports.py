@@ -70,7 +70,8 @@ class ReportingObserver:
         self._limiter_failures = 0
 
     def _send(self, report: Report) -> None:
-        if self._writer.transport.get_write_buffer_size() < _MAX_UNREAD_BYTES:
+        transport = self._writer.transport
+        if not transport.is_closing() and transport.get_write_buffer_size() < _MAX_UNREAD_BYTES:
             self._writer.write(msgspec.json.encode(report) + b"\n")
 
 
