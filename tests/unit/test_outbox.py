@@ -1,0 +1,101 @@
+"""Calls are gathered, sent in order, kept while nobody takes them, and never in the way."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import pytest
+from gateways.asking import on_a_loop, until
+
+from stream_detector.domain.calls import ApiCall
+from stream_detector.domain.errors import ConfigError, StoreUnavailable
+from stream_detector.service.outbox import Outbox, OutboxOptions
+
+QUICK = OutboxOptions(most_waiting=5, batch=2, linger_s=0.001, first_delay_s=0.001, max_delay_s=0.002)
+
+
+class Receiver:
+    """Takes calls unless there is trouble."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.trouble: Exception | None = None
+        self.asked = 0
+
+    async def send(self, calls: Sequence[ApiCall]) -> None:
+        self.asked += 1
+        if self.trouble:
+            raise self.trouble
+        self.batches.append([call.id for call in calls])
+
+    @property
+    def taken(self) -> str:
+        return "".join("".join(batch) for batch in self.batches)
+
+
+def put(outbox: Outbox, ids: str) -> None:
+    for each in ids:
+        outbox.put(ApiCall(id=each, ts=0.0, client="alice"))
+
+
+async def wait_for(condition: Callable[[], bool], what: str) -> None:
+    async def holds() -> bool:
+        return condition()
+
+    await until(holds, what)
+
+
+@on_a_loop
+async def test_calls_are_sent_in_order_and_in_batches() -> None:
+    receiver = Receiver()
+    outbox = Outbox(receiver.send, QUICK)
+    put(outbox, "abcde")
+    assert receiver.batches == [], "putting sends nothing"
+    await wait_for(lambda: receiver.taken == "abcde", "all are sent")
+    assert [len(batch) for batch in receiver.batches] == [2, 2, 1]
+    put(outbox, "f")
+    await wait_for(lambda: receiver.taken == "abcdef", "what comes later is sent, too")
+
+
+@on_a_loop
+async def test_calls_wait_in_order_until_somebody_takes_them() -> None:
+    receiver = Receiver()
+    receiver.trouble = StoreUnavailable("away")
+    outbox = Outbox(receiver.send, QUICK)
+    put(outbox, "abc")
+    await wait_for(lambda: receiver.asked > 2, "it was tried again")
+    receiver.trouble = None
+    put(outbox, "d")
+    await wait_for(lambda: receiver.taken == "abcd", "all are sent")
+    assert outbox.lost == 0
+
+
+@on_a_loop
+async def test_what_does_not_fit_any_more_pushes_the_oldest_out(caplog: pytest.LogCaptureFixture) -> None:
+    receiver = Receiver()
+    outbox = Outbox(receiver.send, QUICK)
+    put(outbox, "abcdefgh")
+    await wait_for(lambda: receiver.taken == "defgh", "the newest are sent")
+    assert outbox.lost == 3
+    assert len(caplog.records) == 1, "it is said, but not for each call"
+
+
+@on_a_loop
+async def test_calls_that_nobody_will_ever_take_are_counted_and_the_next_are_sent() -> None:
+    receiver = Receiver()
+    receiver.trouble = ConfigError("wrong token")
+    outbox = Outbox(receiver.send, QUICK)
+    put(outbox, "ab")
+    await wait_for(lambda: outbox.lost == 2, "they are counted")
+    receiver.trouble = None
+    put(outbox, "c")
+    await wait_for(lambda: receiver.taken == "c", "the next is sent")
+
+
+@on_a_loop
+async def test_closing_sends_what_waits() -> None:
+    receiver = Receiver()
+    outbox = Outbox(receiver.send, OutboxOptions(linger_s=3600.0))
+    put(outbox, "abc")
+    await asyncio.sleep(0)
+    await outbox.aclose()
+    assert receiver.taken == "abc"
