@@ -13,7 +13,7 @@ import typer
 from stream_detector import __version__
 from stream_detector.commands import offline, quality
 from stream_detector.commands.terminal import err
-from stream_detector.domain.errors import StreamDetectorError
+from stream_detector.domain.errors import ConfigError, StreamDetectorError
 from stream_detector.domain.feedback import Judgement
 from stream_detector.settings import Settings, load_policy
 
@@ -142,6 +142,18 @@ def allow(
     decision = asyncio.run(operator.allow(Settings.from_env(os.environ), client, days * 86_400.0, reason))
     until = datetime.fromtimestamp(decision.expires_at, UTC)
     typer.echo(f"{client} is allowed until {until:%Y-%m-%d %H:%M} UTC")
+
+
+@app.command()
+def client_id() -> None:
+    """Say which client an API key, a token or a certificate is: reads one from standard input, prints the id."""
+    from stream_detector.bootstrap.identity import identity_of  # noqa: PLC0415 - rarely needed
+
+    client = identity_of(Settings.from_env(os.environ)).of(sys.stdin.readline().rstrip("\n"))
+    if client is None:
+        message = "standard input: names no client; write the header's value as the gateway passes it on, and a line end"
+        raise ConfigError(message)
+    typer.echo(client)
 
 
 @app.command()

@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 from stream_detector.detection.detectors.catalogue import names as detector_names
 from stream_detector.detection.policy import Policy
 from stream_detector.domain.errors import ConfigError
+from stream_detector.domain.identity import Evidence
 from stream_detector.domain.validation import explain
 from stream_detector.domain.verdicts import Failure
 
@@ -24,7 +25,7 @@ PREFIX = "STREAM_DETECTOR_"
 _FOREIGN = frozenset({"STREAM_DETECTOR_DATA", "STREAM_DETECTOR_TEST_KAFKA", "STREAM_DETECTOR_TEST_REDIS"})
 """Variables of the tests and benchmarks, which the processes leave alone."""
 
-_SECRETS = frozenset({"hook_feed_token", "collector_token", "sketch_salt"})
+_SECRETS = frozenset({"hook_feed_token", "collector_token", "sketch_salt", "identity_salt"})
 _HIDDEN = "(hidden)"
 """What an error shows of a secret."""
 
@@ -85,7 +86,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     hook_port: Port = 9109
     """Port of the hook: questions, `/metrics`, `/healthz`."""
     hook_client_header: Name = "x-client-id"
-    """Request header that holds the client id, as the gateway sets it after authentication."""
+    """Request header that says whose call it is, as the gateway sets it after authentication."""
     hook_call_header: Name = "x-request-id"
     """Request header that holds the id of the call, for limits of tokens and open calls."""
     hook_feed_token: Annotated[str, Meta(pattern=r"^([!-~]{16,256})?$")] = ""
@@ -120,6 +121,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Attribute of OTLP logs, spans or resources that holds the client id."""
     collector_mapping: str = ""
     """Path of the mapping file (TOML) of `/v1/mapped`; empty for no such path."""
+    identity: Evidence = Evidence.ID
+    """What that header holds, and whatever else names clients: anything but an id is hashed."""
+    identity_claim: Name = "sub"
+    """Of a token."""
+    identity_salt: Annotated[str, Meta(max_length=1024)] = ""
+    """Secret that keys those hashes; the same everywhere, for ever."""
+    identity_names: str = ""
+    """Path of a TOML file: id of a key -> client; empty for none."""
     addresses: str = ""
     """Path of a folder of address databases and lists (`adapters.address_book`), or of one database; empty for none."""
     log_level: Annotated[str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"

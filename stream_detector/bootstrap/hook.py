@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from stream_detector.adapters.hook_metrics import PrometheusHookObserver
 from stream_detector.adapters.logs import configure
+from stream_detector.bootstrap.identity import identity_of
 from stream_detector.bootstrap.parts import clock_of, stores_of
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.process import Hook, HookOptions
@@ -42,6 +43,7 @@ async def _run(settings: Settings) -> None:
             options=HookOptions(
                 host=settings.hook_host,
                 port=settings.hook_port,
+                identity=identity_of(settings),
                 client_header=settings.hook_client_header,
                 call_header=settings.hook_call_header,
                 feed_token=settings.hook_feed_token,

@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from granian.rsgi import ProtocolClosed
 
 from stream_detector.domain.errors import StoreUnavailable
+from stream_detector.domain.identity import Identity
 from stream_detector.hook.answers import Answer, Dialect, answer
 from stream_detector.hook.broadcast import Broadcast, Page, Question
 from stream_detector.hook.freshness import Freshness
@@ -23,7 +24,6 @@ from stream_detector.hook.judge import Judge
 from stream_detector.hook.needs import Field, ask_of, use_of
 from stream_detector.hook.observer import HookObserver
 
-_MAX_CLIENT_CHARS = 256
 _TEXT: Final = [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]
 _METRICS: Final = [("content-type", "text/plain; version=0.0.4; charset=utf-8")]
 
@@ -80,7 +80,8 @@ class HookApp:
         broadcast: answers questions for the feed; None for no feed.
         observer: hears of every answer.
         render_metrics: the page for Prometheus, in its text format 0.0.4.
-        client_header: request header that holds the client id; the gateway must overwrite what a client sends.
+        identity: makes a client id of what the gateway passes on.
+        client_header: request header that holds it; the gateway must overwrite what a client sends.
         call_header: request header that holds the id of the call, for limits of tokens and open calls.
         timer: seconds that never go back, of the finest resolution.
     """
@@ -93,6 +94,7 @@ class HookApp:
         broadcast: Broadcast | None,
         observer: HookObserver,
         render_metrics: Callable[[], bytes],
+        identity: Identity,
         client_header: str,
         call_header: str,
         timer: Callable[[], float],
@@ -102,6 +104,7 @@ class HookApp:
         self._broadcast = broadcast
         self._observer = observer
         self._render_metrics = render_metrics
+        self._identity = identity
         self._client_header = client_header.lower()
         self._call_header = call_header.lower()
         self._timer = timer
@@ -137,11 +140,8 @@ class HookApp:
         return Answer(200, _TEXT, b"counted\n" if counted else b"nothing to count\n")
 
     def _client(self, headers: RequestHeaders) -> str | None:
-        """The client id; None when it is missing, ambiguous or no id that a call event could carry."""
-        client = _only(headers, self._client_header)
-        if client is None:
-            return None
-        return client if 0 < len(client) <= _MAX_CLIENT_CHARS and client.isprintable() else None
+        """The client id; None when it is missing or ambiguous."""
+        return self._identity.of(_only(headers, self._client_header))
 
     def _page(self, path: str) -> Answer:
         match path:

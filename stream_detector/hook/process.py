@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from stream_detector.domain.identity import Identity
 from stream_detector.domain.verdicts import Failure
 from stream_detector.hook.broadcast import Broadcast
 from stream_detector.hook.guard import Guard
@@ -24,6 +25,7 @@ class HookOptions(Struct, frozen=True, kw_only=True):
 
     host: str
     port: int
+    identity: Identity = Identity()
     client_header: str
     call_header: str
     feed_token: str = ""
@@ -87,6 +89,7 @@ class Hook:
             broadcast=self._broadcast,
             observer=observer,
             render_metrics=render_metrics,
+            identity=options.identity,
             client_header=options.client_header,
             call_header=options.call_header,
             timer=monotonic,

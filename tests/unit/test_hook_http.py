@@ -5,6 +5,7 @@ from gateways.hooks import FakeLimiter, HandClock, HandTimer, RecordingObserver,
 
 from stream_detector.domain.decisions import Action
 from stream_detector.domain.errors import StoreUnavailable
+from stream_detector.domain.identity import Identity
 from stream_detector.domain.verdicts import Cause, Failure
 from stream_detector.hook.answers import Headers
 from stream_detector.hook.freshness import Freshness
@@ -65,6 +66,7 @@ class Bench:
             broadcast=None,
             observer=self.observer,
             render_metrics=lambda: b"up 1\n",
+            identity=Identity(),
             client_header="X-Client-Id",
             call_header="X-Request-Id",
             timer=timer,
