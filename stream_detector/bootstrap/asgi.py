@@ -5,6 +5,7 @@ import os
 from prometheus_client import CollectorRegistry
 
 from stream_detector.adapters.hook_metrics import PrometheusHookObserver
+from stream_detector.bootstrap.identity import identity_of
 from stream_detector.bootstrap.resident import resident_guard_of
 from stream_detector.hook.asgi import Application, ClientOf, EnforcingMiddleware, client_in_header
 from stream_detector.settings import Settings
@@ -18,8 +19,8 @@ class StreamDetectorMiddleware(EnforcingMiddleware):
     Args:
         app: the application, any ASGI 3 one.
         settings: None for those of the environment (`STREAM_DETECTOR_...`), of which those of the hook count.
-        client_of: says whose call it is, from the scope, after authentication; None for the request header that
-            `hook_client_header` names, which then only a trusted proxy may set.
+        client_of: says what the client is known by (`identity`), from the scope, after authentication; None for the
+            request header that `hook_client_header` names, which then only a trusted proxy may set.
         registry: where the hook's metrics are counted; None for nowhere that is shown.
 
     Raises:
@@ -41,4 +42,5 @@ class StreamDetectorMiddleware(EnforcingMiddleware):
             guard=resident_guard_of(settings, observer),
             observer=observer,
             client_of=client_of or client_in_header(settings.hook_client_header),
+            identity=identity_of(settings),
         )

@@ -4,18 +4,23 @@
 2. A marked call carries `x-stream-detector-mark` among its request headers, for the model layer. What a client sends
    under this name is removed, whether the call is marked or not.
 3. Only HTTP calls are judged. Nothing is buffered: bodies and streams pass through as they are.
+4. A call is open until its answer has ended. The application may say what it used, in `scope["state"]["stream_detector"]`
+   (in Starlette `request.state.stream_detector`); else what was reserved stays used.
 
 Source: ASGI specification 3.0, HTTP 2.5 and lifespan 2.0.
 """
 
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
 
 from stream_detector.domain.decisions import Action
+from stream_detector.domain.identity import Identity
 from stream_detector.hook.answers import Answer, Dialect, Headers, answer
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.resident import ResidentGuard
+from stream_detector.ports import Ask, Use
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -23,13 +28,33 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 ClientOf = Callable[[Scope], str | None]
-"""Says whose call it is; None where it cannot."""
+"""Says what the client is known by; None where it cannot."""
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
-_MAX_CLIENT_CHARS = 256
 _MARK: Final = b"x-stream-detector-mark"
 _PASSES = 200
+_STATE = "stream_detector"
+
+
+class Spent:
+    """What a call has used. The application sets it before its answer ends; None for what it does not know."""
+
+    __slots__ = ("call", "input_tokens", "output_tokens")
+
+    def __init__(self) -> None:
+        self.call = ""
+        self.input_tokens: int | None = None
+        self.output_tokens: int | None = None
+
+    def reserve(self) -> Ask:
+        """Give the call an id, for a client whose calls are counted."""
+        self.call = uuid.uuid4().hex
+        return Ask(call=self.call)
+
+    def use(self) -> Use:
+        """What is to be settled."""
+        return Use(self.call, self.input_tokens, self.output_tokens)
 
 
 class EnforcingMiddleware:
@@ -39,7 +64,8 @@ class EnforcingMiddleware:
         app: the application.
         guard: judges.
         observer: hears of every answer.
-        client_of: says whose call it is; must trust only what was authenticated.
+        client_of: says what the client is known by; must trust only what was authenticated.
+        identity: makes the client id of it.
         timer: seconds that never go back.
     """
 
@@ -50,12 +76,14 @@ class EnforcingMiddleware:
         guard: ResidentGuard,
         observer: HookObserver,
         client_of: ClientOf,
+        identity: Identity,
         timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._app = app
         self._guard = guard
         self._observer = observer
         self._client_of = client_of
+        self._identity = identity
         self._timer = timer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,16 +97,21 @@ class EnforcingMiddleware:
 
     async def _judge(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = self._timer()
-        client = self._client_of(scope)
-        verdict = await self._guard.check(client if client is None or is_client(client) else None)
+        client, spent = self._identity.of(self._client_of(scope)), Spent()
+        verdict = await self._guard.check(client, spent.reserve)
         given = answer(verdict, Dialect.HTTP)
         self._observer.answered(verdict, self._timer() - started)
         if given.status != _PASSES:
             await _refuse(given, send)
-        elif verdict.action is Action.MARK:
-            await self._app(_marked(scope, given.headers), receive, send)
-        else:
-            await self._app(_marked(scope, []), receive, _adding(given.headers, send))
+            return
+        is_marked = verdict.action is Action.MARK
+        scope = _marked(scope, given.headers if is_marked else [])
+        scope["state"] = {**scope.get("state", {}), _STATE: spent}
+        try:
+            await self._app(scope, receive, send if is_marked else _adding(given.headers, send))
+        finally:
+            if spent.call and client is not None:
+                await self._guard.settle(client, spent.use())
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Start before the application does, and end before it ends."""
@@ -94,11 +127,6 @@ class EnforcingMiddleware:
         await self._app(scope, receive_and_follow, send)
 
 
-def is_client(text: str) -> bool:
-    """The text can be the client of a call."""
-    return 0 < len(text) <= _MAX_CLIENT_CHARS and text.isprintable()
-
-
 def client_in_header(name: str) -> ClientOf:
     """The client id in a request header; None where the header is missing, ambiguous or not ASCII."""
     field = name.lower().encode("ascii")
@@ -111,10 +139,8 @@ def client_in_header(name: str) -> ClientOf:
 
 
 def _marked(scope: Scope, marks: Headers) -> Scope:
-    """The scope with exactly these marks; the same one where nothing changes."""
+    """A copy of the scope, with exactly these marks."""
     headers: RawHeaders = scope["headers"]
-    if not marks and all(name.lower() != _MARK for name, _ in headers):
-        return scope
     kept = [(name, value) for name, value in headers if name.lower() != _MARK]
     return {**scope, "headers": kept + _raw(marks)}
 

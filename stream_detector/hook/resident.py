@@ -13,8 +13,10 @@ from contextlib import AbstractAsyncContextManager
 from typing import Never
 
 from stream_detector.domain.decisions import Action
+from stream_detector.domain.errors import StoreUnavailable
 from stream_detector.domain.verdicts import Cause, Failure, Verdict
 from stream_detector.hook.guard import Guard
+from stream_detector.ports import ONE_CALL, Ask, Use
 
 GuardSource = Callable[[], AbstractAsyncContextManager[Guard]]
 """Opens a guard with all that it needs on the running event loop."""
@@ -44,8 +46,13 @@ class ResidentGuard:
         """Begin to follow the store; return when the decisions were read, or after a bounded time without."""
         await self._here().settled()
 
-    async def check(self, client: str | None) -> Verdict:
-        """May a call of this client pass? None: the call does not say whose it is."""
+    async def check(self, client: str | None, ask: Callable[[], Ask] = lambda: ONE_CALL) -> Verdict:
+        """May a call of this client pass?
+
+        Args:
+            client: whose call it is; None where the call does not say.
+            ask: says what it is expected to need; called only for a throttled client.
+        """
         residence = self._residences.get(asyncio.get_running_loop())
         if residence is None or not residence.is_settled:
             residence = self._here()
@@ -53,10 +60,22 @@ class ResidentGuard:
         if residence.guard is None:
             return self._unknown
         try:
-            return await residence.guard.judge.check(client)
+            return await residence.guard.judge.check(client, ask)
         except Exception:  # noqa: BLE001 - logged with its trace
             _log.exception("the call could not be judged; the failure setting answers; please report this")
             return self._unknown
+
+    async def settle(self, client: str, use: Use) -> None:
+        """Count what a call has used, now that it ended. Where that fails, what it reserved stays used."""
+        residence = self._residences.get(asyncio.get_running_loop())
+        if residence is None or residence.guard is None:
+            return
+        try:
+            await residence.guard.judge.settle(client, use)
+        except StoreUnavailable as error:
+            _log.info("%s", error)
+        except Exception:  # noqa: BLE001 - logged with its trace
+            _log.exception("a call could not be settled; please report this")
 
     async def aclose(self) -> None:
         """Close what is open on this event loop; a later question opens it anew."""

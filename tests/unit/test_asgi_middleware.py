@@ -10,6 +10,7 @@ from gateways.hooks import NOON_S, HandClock, RecordingObserver, decision
 
 from stream_detector.adapters.memory import MemoryDecisionStore, MemoryLimiter
 from stream_detector.domain.decisions import Action, Decision, Limit
+from stream_detector.domain.identity import Evidence, Identity
 from stream_detector.domain.verdicts import Cause, Failure
 from stream_detector.hook.asgi import ClientOf, EnforcingMiddleware, Message, Receive, Scope, Send, client_in_header
 from stream_detector.hook.guard import Guard
@@ -24,9 +25,14 @@ class Application:
 
     def __init__(self) -> None:
         self.scopes: list[Scope] = []
+        self.output_tokens: int | None = None
+        """What each call uses; None where it does not say."""
+        self.arrived, self.may_end = asyncio.Event(), asyncio.Event()
+        self.may_end.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scopes.append(scope)
+        self.arrived.set()
         if scope["type"] == "lifespan":
             for event in ("startup", "shutdown"):
                 assert (await receive())["type"] == f"lifespan.{event}"
@@ -34,6 +40,8 @@ class Application:
         elif scope["type"] == "http":
             await send({"type": "http.response.start", "status": 200, "headers": [(b"x-app", b"1")]})
             await send({"type": "http.response.body", "body": b"one", "more_body": True})
+            await self.may_end.wait()
+            scope["state"]["stream_detector"].output_tokens = self.output_tokens
             await send({"type": "http.response.body", "body": b"two"})
 
 
@@ -45,6 +53,7 @@ class Bench:
         *decisions: Decision,
         failure: Failure = Failure.OPEN,
         client_of: ClientOf | None = None,
+        identity: Identity | None = None,
         trouble: Exception | None = None,
     ) -> None:
         self.app, self.observer = Application(), RecordingObserver()
@@ -56,6 +65,7 @@ class Bench:
             guard=ResidentGuard(self._open, failure=failure, first_read_s=0.2 if trouble else 10.0),
             observer=self.observer,
             client_of=client_of or client_in_header("X-Client-Id"),
+            identity=identity or Identity(),
         )
 
     @asynccontextmanager
@@ -174,6 +184,42 @@ def test_a_call_without_one_usable_client_id_is_unidentified(
 def test_the_client_can_be_what_the_application_authenticated() -> None:
     bench = Bench(decision("alice"), client_of=lambda scope: "alice" if scope["type"] == "http" else None)
     assert alone(bench, (b"x-client-id", b"bob"))[0]["status"] == 403
+
+
+def test_a_key_becomes_a_client_id_before_anybody_is_asked() -> None:
+    identity = Identity(Evidence.KEY, salt=b"of this test")
+    bench = Bench(decision(identity.of("sk-of-alice") or ""), identity=identity)
+    assert alone(bench, (b"x-client-id", b"Bearer sk-of-alice"))[0]["status"] == 403
+
+
+def test_a_call_is_open_until_its_answer_has_ended() -> None:
+    limit = Limit(requests=1000, window_s=3600.0, burst=1000, streams=1)
+    bench = Bench(decision("alice", Action.THROTTLE, limit=limit))
+
+    async def story() -> list[int]:
+        bench.app.may_end.clear()
+        first = asyncio.create_task(bench.call(ALICE))
+        await bench.app.arrived.wait()
+        during = await bench.call(ALICE)
+        bench.app.may_end.set()
+        await first
+        after = await bench.call(ALICE)
+        return [during[0]["status"], after[0]["status"]]
+
+    assert on_one_loop(bench, story) == [429, 200]
+
+
+@pytest.mark.parametrize(("used", "second"), [(100_000, 429), (0, 200)])
+def test_a_call_counts_with_the_tokens_that_the_application_names(used: int, second: int) -> None:
+    limit = Limit(requests=1000, window_s=3600.0, burst=1000, output_tokens=600)
+    bench = Bench(decision("alice", Action.THROTTLE, limit=limit))
+    bench.app.output_tokens = used
+
+    async def story() -> int:
+        await bench.call(ALICE)
+        return int((await bench.call(ALICE))[0]["status"])
+
+    assert on_one_loop(bench, story) == second
 
 
 @pytest.mark.parametrize("kind", ["websocket", "something new"])
