@@ -3,7 +3,8 @@
 1. `publish` returns when every in-sync replica has every record. The producer is idempotent, so that its own retries
    write nothing twice.
 2. What fails may have been written in part; publishing again may write calls twice.
-3. A producer that failed is thrown away: the next one starts with a new identity, and no gap in its numbers.
+3. A producer that failed is thrown away with what it still holds. An idempotent one would go on trying for ever, and
+   write in the end what its sender has been told to send again.
 """
 
 import asyncio
@@ -88,11 +89,11 @@ class KafkaCallLog:
                 await publish(self._producer, self._topic_calls, records)
                 await publish(self._producer, self._topic_dead, dead)
         except TimeoutError as error:
-            await self.close()
+            await self._give_up()
             message = f"topic {self._topic_calls}: the broker did not answer in time; check that it runs"
             raise StoreUnavailable(message) from error
         except StreamDetectorError:
-            await self.close()
+            await self._give_up()
             raise
 
     async def close(self) -> None:
@@ -100,6 +101,13 @@ class KafkaCallLog:
         producer, self._producer = self._producer, None
         if producer is not None:
             await _end(producer)
+
+    async def _give_up(self) -> None:
+        """Disconnect without writing what is left."""
+        sender = self._producer and self._producer._sender.sender_task  # noqa: SLF001 - `stop` would wait for it
+        if sender is not None:
+            sender.cancel()
+        await self.close()
 
 
 async def _end(producer: AIOKafkaProducer) -> None:

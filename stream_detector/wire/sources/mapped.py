@@ -58,8 +58,11 @@ class _Entry(Struct, frozen=True, forbid_unknown_fields=True):
     unit: Unit | None = None
 
 
+_Given = str | list[str | int] | _Entry
+
+
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
-    fields: dict[str, str | _Entry]
+    fields: dict[str, _Given]
 
 
 class _Rule(Struct, frozen=True):
@@ -127,7 +130,7 @@ class FieldMap(Struct, frozen=True):
         )
 
 
-def _complete(fields: Mapping[str, str | _Entry]) -> Mapping[str, str | _Entry]:
+def _complete(fields: Mapping[str, _Given]) -> Mapping[str, _Given]:
     """The fields, if those without which nothing can be used are among them."""
     for name in _REQUIRED:
         if name not in fields and not (name == "client" and fields.get("event") == _Entry(value=Part.COMPLETION.value)):
@@ -136,11 +139,11 @@ def _complete(fields: Mapping[str, str | _Entry]) -> Mapping[str, str | _Entry]:
     return fields
 
 
-def _rule(target: str, entry: str | _Entry) -> _Rule:
+def _rule(target: str, entry: _Given) -> _Rule:
     if target not in _TARGETS | _PARAM_TARGETS:
         message = f"{target}: no such field, must be one of {', '.join(sorted(_TARGETS | _PARAM_TARGETS))}"
         raise ValueError(message)
-    given = _Entry(path=entry) if isinstance(entry, str) else entry
+    given = entry if isinstance(entry, _Entry) else _Entry(path=entry)
     if (given.path is None) == (given.value is None):
         message = f"{target}: must have either a path or a value"
         raise ValueError(message)
