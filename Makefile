@@ -37,7 +37,7 @@ servers: setup  ## Install what the tests start (Java, Maven, Redis, Prometheus,
 test: check servers  ## Run the checks and all tests; PYTEST_ARGS="-k name" selects
 	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
-bench: setup  ## Run the benchmarks of tests/benchmarks
+bench: servers  ## Run the benchmarks of tests/benchmarks
 	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=tests $(BIN)/python $$script || exit 1; done
 
 purposes: setup  ## Train the purpose model anew, to the byte

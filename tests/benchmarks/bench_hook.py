@@ -99,6 +99,7 @@ async def _serve_hook(url: str, subjects: int, pipe: Connection) -> None:
                 host="127.0.0.1",
                 port=0,
                 client_header="x-client-id",
+                call_header="x-request-id",
                 failure=Failure.CLOSED,
                 unidentified=Failure.CLOSED,
                 stale_after_s=60.0,
