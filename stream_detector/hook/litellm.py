@@ -5,11 +5,14 @@
 3. LiteLLM counts a raised 429 as a guardrail that failed, so the guardrail says itself how it ended.
 4. The mark goes to the model among the request's extra headers. What a client sends under its name is removed.
 5. LiteLLM looks for some hooks in the class itself, so nobody may inherit from this one.
-6. The headers of an answer are remembered by LiteLLM's own object of the call: its call id is the client's to choose.
+6. A call is remembered by LiteLLM's own object of it, and by an id of ours in its metadata: LiteLLM's call id is the
+   client's to choose.
+7. A call of a limited client is open until LiteLLM logs its end; then it counts with the tokens that it used.
 """
 
 import time
-from collections.abc import Callable, MutableMapping
+import uuid
+from collections.abc import Callable, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any, Final, final
 from weakref import WeakKeyDictionary
@@ -22,8 +25,10 @@ from stream_detector.domain.decisions import Action
 from stream_detector.hook.answers import Answer, Dialect, Headers, answer
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.resident import ResidentGuard
+from stream_detector.ports import Ask, Use
 from stream_detector.wire.litellm import client_of
 
+_CALL: Final = "stream_detector_call"
 _MARK: Final = "x-stream-detector-mark"
 _LITELLMS_OWN: Final = frozenset({"content-type", "content-length"})
 """LiteLLM writes the body, in the form that OpenAI's clients expect."""
@@ -73,8 +78,9 @@ class EnforcingGuardrail(CustomGuardrail):  # type: ignore[misc]  # it has no ty
         Raises:
             HTTPException: it may not pass.
         """
-        started = self._timer()
-        verdict = await self._guard.check(client_of(user_api_key_dict.api_key, user_api_key_dict.user_id))
+        started, call = self._timer(), uuid.uuid4().hex
+        client = client_of(user_api_key_dict.api_key, user_api_key_dict.user_id)
+        verdict = await self._guard.check(client, lambda: Ask(call=call))
         given = answer(verdict, Dialect.HTTP)
         self._observer.answered(verdict, self._timer() - started)
         if given.status != HTTPStatus.OK:
@@ -82,8 +88,10 @@ class EnforcingGuardrail(CustomGuardrail):  # type: ignore[misc]  # it has no ty
             raise _refusal(given)
         is_marked = verdict.action is Action.MARK
         _mark(data, given.headers if is_marked else [])
-        if not is_marked and given.headers and data.get("litellm_logging_obj") is not None:
-            self._answers[data["litellm_logging_obj"]] = dict(given.headers)
+        if verdict.limit is not None:
+            _metadata_of(data)[_CALL] = call
+            if data.get("litellm_logging_obj") is not None:
+                self._answers[data["litellm_logging_obj"]] = dict(given.headers)
         return data
 
     async def async_post_call_response_headers_hook(
@@ -98,12 +106,50 @@ class EnforcingGuardrail(CustomGuardrail):  # type: ignore[misc]  # it has no ty
         call = data.get("litellm_logging_obj")
         return None if call is None else self._answers.pop(call, None)
 
+    async def async_log_success_event(
+        self,
+        kwargs: Mapping[str, Any],
+        response_obj: object,  # noqa: ARG002
+        start_time: object,  # noqa: ARG002
+        end_time: object,  # noqa: ARG002
+    ) -> None:
+        """A call was answered; of a stream, all of it."""
+        await self._settle(kwargs)
+
+    async def async_log_failure_event(
+        self,
+        kwargs: Mapping[str, Any],
+        response_obj: object,  # noqa: ARG002
+        start_time: object,  # noqa: ARG002
+        end_time: object,  # noqa: ARG002
+    ) -> None:
+        """A call failed; one that we refused reserved nothing."""
+        await self._settle(kwargs)
+
+    async def _settle(self, kwargs: Mapping[str, Any]) -> None:
+        call = _metadata_of(kwargs.get("litellm_params") or {}).get(_CALL)
+        payload = kwargs.get("standard_logging_object")
+        if not isinstance(call, str) or not isinstance(payload, Mapping):
+            return
+        metadata = payload.get("metadata") or {}
+        client = client_of(metadata.get("user_api_key_hash"), metadata.get("user_api_key_user_id"))
+        if client is not None:
+            await self._guard.settle(
+                client, Use(call, int(payload["prompt_tokens"]), int(payload["completion_tokens"]))
+            )
+
     def _say_why(self, data: RequestData, status: int) -> None:
         self.add_standard_logging_guardrail_information_to_request_data(
             guardrail_json_response=HTTPStatus(status).phrase,
             request_data=data,
             guardrail_status="guardrail_intervened" if status in _DECIDED else "guardrail_failed_to_respond",
         )
+
+
+def _metadata_of(data: Mapping[str, Any]) -> MutableMapping[str, Any]:
+    """Where LiteLLM keeps what belongs to a call: which of two fields depends on the route."""
+    found = data.get("litellm_metadata") or data.get("metadata")
+    return found if isinstance(found, dict) else {}
 
 
 def _refusal(given: Answer) -> HTTPException:

@@ -145,6 +145,29 @@ def test_a_stream_reaches_the_client_piece_by_piece(proxy: Program) -> None:
         assert b"last" in answer.read()
 
 
+def test_a_stream_is_open_until_its_end(proxy: Program) -> None:
+    limit = Limit(requests=1000, window_s=3600.0, burst=1000, streams=1)
+    proxy.decide(client_of(ALICE), Action.THROTTLE, limit=limit)
+    with ExitStack() as streams:
+
+        def is_counted() -> bool:
+            answer = streams.enter_context(proxy.calling(ALICE, stream=True))
+            return answer.status == 200 and "ratelimit" in answer.headers
+
+        wait_until(is_counted, "alice has a stream that counts")
+        assert proxy.call(ALICE).status == 429
+        proxy.model.go_on.set()
+        proxy.until(ALICE, 200)
+
+
+def test_a_call_counts_with_the_tokens_that_it_used(proxy: Program) -> None:
+    limit = Limit(requests=1000, window_s=3600.0, burst=1000, output_tokens=600)
+    proxy.decide(client_of(ALICE), Action.THROTTLE, limit=limit)
+    wait_until(lambda: "ratelimit" in proxy.call(ALICE).headers, "alice sees her limit")
+    for _ in range(5):
+        proxy.until(ALICE, 200)  # a call reserves 500 tokens and uses 5
+
+
 def test_without_redis_a_throttled_key_passes(proxy: Program, private_redis: RedisServer) -> None:
     proxy.decide(client_of(ALICE), Action.THROTTLE, limit=TWO_AN_HOUR)
     proxy.until(ALICE, 429)
