@@ -27,6 +27,8 @@ class Kind(Struct, frozen=True):
     folder: str = ""
     """Of its files, where that is not the name."""
     asks_by_grpc: bool = False
+    settles: bool = False
+    """Its file tells the hook how many tokens a call has used."""
 
 
 class Reply(Struct, frozen=True):
@@ -60,7 +62,7 @@ def _envoy(file: str) -> Callable[[str, Path], list[str]]:
 
 KINDS = (
     Kind("envoy", _envoy_program, _envoy("envoy.yaml")),
-    Kind("envoy-grpc", _envoy_program, _envoy("envoy-grpc.yaml"), folder="envoy", asks_by_grpc=True),
+    Kind("envoy-grpc", _envoy_program, _envoy("envoy-grpc.yaml"), folder="envoy", asks_by_grpc=True, settles=True),
     Kind("nginx", lambda: shutil.which("nginx"), _nginx),
     Kind(
         "haproxy",

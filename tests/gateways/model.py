@@ -8,7 +8,12 @@ from typing import Self
 
 from msgspec import Struct
 
-ANSWER = json.dumps({"choices": [{"message": {"role": "assistant", "content": "yes"}}]}).encode()
+ANSWER = json.dumps(
+    {
+        "choices": [{"message": {"role": "assistant", "content": "yes"}}],
+        "usage": {"prompt_tokens": 7, "completion_tokens": 5},
+    }
+).encode()
 
 
 class Seen(Struct, frozen=True):

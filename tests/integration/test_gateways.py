@@ -162,6 +162,23 @@ def test_a_client_within_its_limit_sees_what_is_left(installation: Installation)
     assert reply.headers["ratelimit-policy"] == '"default";q=1000;w=3600'
 
 
+def test_tokens_that_a_call_did_not_use_come_back(kind: Kind, installation: Installation) -> None:
+    if not kind.settles:
+        pytest.skip(f"the file of {kind.name} does not tell what a call has used")
+    reserves_for_three_calls = 1500
+    limit = Limit(
+        requests=1000,
+        window_s=3600.0,
+        burst=1000,
+        input_tokens=reserves_for_three_calls,
+        output_tokens=reserves_for_three_calls,
+    )
+    installation.decide("alice", Action.THROTTLE, limit=limit)
+    wait_until(lambda: "ratelimit" in installation.call("alice").headers, "the client is limited")
+    for _ in range(10):
+        installation.until("alice", 200)
+
+
 def test_a_blocked_client_gets_403_and_one_that_is_allowed_passes_within_a_second(installation: Installation) -> None:
     installation.decide("alice", Action.BLOCK)
     reply = installation.until("alice", 403)

@@ -137,10 +137,11 @@ def test_tokens_of_both_kinds_settle_one_call() -> None:
             descriptor(50, client_id="tom", charge="input_tokens", call="c1"),
             descriptor(60, client_id="tom", charge="output_tokens", call="c1"),
             descriptor(70, client_id="tom", charge="output_tokens", call="c2"),
+            descriptor(client_id="tom", charge="output_tokens", call="c3"),
         )
     )
     uses = [(use.call, use.input_tokens, use.output_tokens) for _, _, use in limiter.settled]
-    assert uses == [("c1", 50, 60), ("c2", None, 70)]
+    assert uses == [("c1", 50, 60), ("c2", None, 70), ("c3", None, None)]
     assert limiter.asks == []
 
 

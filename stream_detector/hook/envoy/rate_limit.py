@@ -5,7 +5,7 @@
    once, the greatest of them.
 3. With the entry `charge` = `input_tokens` or `output_tokens` the hits are tokens that a call has used: a descriptor that Envoy
    sends because of `apply_on_stream_done`. They are counted, and the answer is OK: the call is over. An entry `call` names the
-   call that they belong to.
+   call that they belong to. Without hits nobody counted, and what the call reserved stays used.
 4. Envoy waits 20 ms by default. A client's answer has half of it; then the operator's failure setting answers.
 5. Our own trouble is UNAVAILABLE where that setting is `closed`: it obeys the filter's `failure_mode_deny`.
 
@@ -41,7 +41,8 @@ class _Charge(Struct, frozen=True):
     """What one descriptor says."""
 
     client: str
-    hits: int
+    hits: int | None
+    """None where Envoy did not say."""
     tokens: str | None
     """`input_tokens` or `output_tokens` that a call has used; None for requests."""
     call: str
@@ -90,9 +91,9 @@ class RateLimit:
         for charge in charges:
             if charge is not None and charge.tokens is None:
                 earlier = greatest.get(charge.client, charge)
-                greatest[charge.client] = max(earlier, charge, key=lambda each: each.hits)
+                greatest[charge.client] = max(earlier, charge, key=_requests)
         verdicts = await asyncio.gather(
-            *(self._verdict(client, Ask(charge.hits, charge.call)) for client, charge in greatest.items())
+            *(self._verdict(client, Ask(_requests(charge), charge.call)) for client, charge in greatest.items())
         )
         return dict(zip(greatest, verdicts, strict=True))
 
@@ -105,7 +106,7 @@ class RateLimit:
             return self._too_late
 
     async def _settled(self, charges: Iterable[_Charge | None]) -> None:
-        used: dict[tuple[str, str], dict[str, int]] = {}
+        used: dict[tuple[str, str], dict[str, int | None]] = {}
         for charge in charges:
             if charge is not None and charge.tokens:
                 used.setdefault((charge.client, charge.call), {})[charge.tokens] = charge.hits
@@ -130,11 +131,15 @@ def _charge(descriptor: RateLimitDescriptor, default_hits: int) -> _Charge | Non
     client = client_in(entries.get("client_id", ""))
     if client is None:
         return None
-    hits = descriptor.hits_addend.value if descriptor.HasField("hits_addend") else default_hits or 1
+    hits = descriptor.hits_addend.value if descriptor.HasField("hits_addend") else default_hits or None
     unit = entries.get("charge")
     return _Charge(
         client=client,
-        hits=min(hits, MAX_UNITS),
+        hits=None if hits is None else min(hits, MAX_UNITS),
         tokens=unit if unit in _TOKENS else None,
         call=call_in(entries.get("call", "")),
     )
+
+
+def _requests(charge: _Charge) -> int:
+    return 1 if charge.hits is None else charge.hits
