@@ -1,20 +1,14 @@
 """Our own calls as JSON: one, an array, or one a line; `event` says which part of a call it is (docs/sources.md)."""
 
-import msgspec
-
-from stream_detector.wire.sources.documents import as_object, split
-from stream_detector.wire.sources.events import Draft, Found, Part, Sketching, gather, unreadable
+from stream_detector.wire.sources.documents import gather_json
+from stream_detector.wire.sources.events import Draft, Found, Part, Sketching
 
 _PARTS = {part.value: part for part in Part}
 
 
 def read(body: bytes, sketch: Sketching, part: Part = Part.WHOLE) -> Found:
     """Read a body of calls."""
-    try:
-        documents = split(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        return unreadable(body, f"not valid JSON: {error}")
-    return gather(documents, lambda document: draft_of(as_object(document)), sketch=sketch, part=part)
+    return gather_json(body, draft_of, sketch=sketch, part=part)
 
 
 def draft_of(content: dict[str, object]) -> Draft:

@@ -18,7 +18,7 @@ from stream_detector.domain.errors import MalformedCall, RejectReason
 from stream_detector.wire.sources import values
 from stream_detector.wire.sources.call_lines import draft_of
 from stream_detector.wire.sources.documents import as_object
-from stream_detector.wire.sources.events import Draft, Found, Part, Sketching, gather, unreadable
+from stream_detector.wire.sources.events import UNDECODABLE, Draft, Found, Part, Sketching, gather, unreadable
 
 STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
@@ -41,7 +41,7 @@ def read(body: bytes | None, sketch: Sketching, part: Part = Part.WHOLE, *, head
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         documents = list(map(bytes, _batch.decode(content))) if kind == BATCH else [content]
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         return unreadable(content, f"not a batch of CloudEvents: {error}")
     if kind in {STRUCTURED, BATCH}:
         return gather(documents, lambda document: _draft(as_object(document)), sketch=sketch, part=part)
@@ -76,7 +76,7 @@ def _data(event: Mapping[str, object]) -> dict[str, object]:
     if isinstance(encoded, str):
         try:
             data = as_object(base64.b64decode(encoded, validate=True))
-        except (binascii.Error, ValueError) as error:
+        except (binascii.Error, ValueError, *UNDECODABLE) as error:
             message = "data_base64: must be base64 of a JSON object"
             raise MalformedCall(RejectReason.INVALID_FIELD, message) from error
     if not isinstance(data, dict):

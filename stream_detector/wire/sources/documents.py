@@ -1,9 +1,25 @@
 """A body of JSON -> its documents: one, an array of them, or one a line."""
 
+from collections.abc import Callable
+
 import msgspec
+
+from stream_detector.domain.calls import ApiCall
+from stream_detector.wire.sources.events import UNDECODABLE, Draft, Found, Part, Sketching, gather, unreadable
 
 _documents = msgspec.json.Decoder(list[msgspec.Raw])
 _anything = msgspec.json.Decoder(msgspec.Raw)
+
+
+def gather_json(
+    body: bytes, read: Callable[[dict[str, object]], Draft | ApiCall | None], *, sketch: Sketching, part: Part
+) -> Found:
+    """Read the documents of a body one by one (`events.gather`)."""
+    try:
+        documents = split(body)
+    except UNDECODABLE as error:
+        return unreadable(body, f"not valid JSON: {error}")
+    return gather(documents, lambda document: read(as_object(document)), sketch=sketch, part=part)
 
 
 def split(body: bytes) -> list[bytes]:
@@ -13,15 +29,14 @@ def split(body: bytes) -> list[bytes]:
     ([b'{"a": 1}', b'2'], [b'{"a": 1}'], [b'{"a": 1}', b'{"b"'])
 
     Raises:
-        msgspec.DecodeError: it begins as an array and is none.
-        RecursionError: it is nested too deeply.
+        UNDECODABLE: it begins as an array and is none.
     """
     content = body.strip()
     if content.startswith(b"["):
         return [bytes(document) for document in _documents.decode(content)]
     try:
         return [bytes(_anything.decode(content))]
-    except (msgspec.DecodeError, RecursionError):
+    except UNDECODABLE:
         return [line for line in map(bytes.strip, content.split(b"\n")) if line]
 
 
@@ -29,7 +44,6 @@ def as_object(document: bytes) -> dict[str, object]:
     """Decode one document.
 
     Raises:
-        msgspec.DecodeError: not JSON, or no object; the message does not show it.
-        RecursionError: it is nested too deeply.
+        UNDECODABLE: not JSON, or no object.
     """
     return msgspec.json.decode(document, type=dict[str, object])

@@ -6,11 +6,9 @@ Source: Envoy, "Access logging", format dictionaries and command operators.
 from collections.abc import Callable, Mapping
 from typing import Final
 
-import msgspec
-
 from stream_detector.wire.sources import values
-from stream_detector.wire.sources.documents import as_object, split
-from stream_detector.wire.sources.events import Draft, Found, Part, Sketching, gather, id_of, unreadable
+from stream_detector.wire.sources.documents import gather_json
+from stream_detector.wire.sources.events import Draft, Found, Part, Sketching, id_of
 
 _NAMES: Final[Mapping[str, tuple[Callable[[object], object], tuple[str, ...]]]] = {
     "id": (values.text, ("id", "request_id", "x_request_id")),
@@ -33,11 +31,7 @@ _NAMES: Final[Mapping[str, tuple[Callable[[object], object], tuple[str, ...]]]] 
 
 def read(body: bytes, sketch: Sketching, part: Part = Part.WHOLE) -> Found:
     """Read lines of the log, or an array of them, as log shippers send it."""
-    try:
-        documents = split(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        return unreadable(body, f"not valid JSON: {error}")
-    return gather(documents, lambda document: _draft(as_object(document)), sketch=sketch, part=part)
+    return gather_json(body, _draft, sketch=sketch, part=part)
 
 
 def _draft(entry: Mapping[str, object]) -> Draft:

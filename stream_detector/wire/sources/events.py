@@ -23,6 +23,9 @@ from stream_detector.wire.calls import Rejected
 Sketching = Callable[[str], Sketch]
 """`detection.sketching.Sketcher.sketch`."""
 
+UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that it cannot decode; none of them shows text of a document."""
+
 _Document = TypeVar("_Document")
 _REQUIRED = ("id", "ts", "client")
 _MAX_ID_CHARS = 256
@@ -91,7 +94,7 @@ def gather(
     Args:
         documents: what the body holds.
         read: a draft, or a call that is right already; None for a document that tells of no call. May raise
-            `MalformedCall`.
+            `MalformedCall`, and what cannot be decoded.
         sketch: makes the sketch of a text.
         part: of a call that a document tells, where it does not say so itself.
         size: of a document, in bytes.
@@ -107,7 +110,7 @@ def gather(
                 found.events.append(Event(part, draft))
             else:
                 found.skipped += 1
-        except (MalformedCall, msgspec.DecodeError, RecursionError) as error:
+        except (MalformedCall, *UNDECODABLE) as error:
             fields = _readable(draft.fields) if isinstance(draft, Draft) else {}
             found.refused.append(Rejected(index, _explained(error), size(document), fields))
     return found

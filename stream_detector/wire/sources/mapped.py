@@ -24,8 +24,8 @@ from stream_detector.domain.calls import ApiCall, Params
 from stream_detector.domain.errors import ConfigError
 from stream_detector.domain.validation import explain
 from stream_detector.wire.sources import values
-from stream_detector.wire.sources.documents import as_object, split
-from stream_detector.wire.sources.events import Draft, Found, Part, Sketching, gather, id_of, unreadable
+from stream_detector.wire.sources.documents import gather_json
+from stream_detector.wire.sources.events import Draft, Found, Part, Sketching, id_of
 from stream_detector.wire.sources.prompts import text_of
 
 _PATH = re.compile(r"[^.\[\]]+(\[[0-9]{1,6}\])*(\.[^.\[\]]+(\[[0-9]{1,6}\])*)*")
@@ -62,7 +62,7 @@ _Given = str | list[str | int] | _Entry
 
 
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
-    fields: dict[str, _Given]
+    fields: dict[str, object]
 
 
 class _Rule(Struct, frozen=True):
@@ -96,18 +96,16 @@ class FieldMap(Struct, frozen=True):
             message = f"{name}: {explain(error, tree, _File)}"
             raise ConfigError(message) from error
         try:
-            return cls(tuple(_rule(target, entry) for target, entry in _complete(file.fields).items()))
+            entries = {target: _entry(target, given) for target, given in file.fields.items()}
+            _demand(entries)
+            return cls(tuple(_rule(target, entry) for target, entry in entries.items()))
         except ValueError as error:
             message = f"{name}: fields.{error}"
             raise ConfigError(message) from error
 
     def read(self, body: bytes, sketch: Sketching, part: Part = Part.WHOLE) -> Found:
         """Read one document, an array of them, or one a line."""
-        try:
-            documents = split(body)
-        except (msgspec.DecodeError, RecursionError) as error:
-            return unreadable(body, f"not valid JSON: {error}")
-        return gather(documents, lambda document: self._draft(as_object(document)), sketch=sketch, part=part)
+        return gather_json(body, self._draft, sketch=sketch, part=part)
 
     def _draft(self, document: Mapping[str, object]) -> Draft:
         fields: dict[str, object] = {}
@@ -130,20 +128,29 @@ class FieldMap(Struct, frozen=True):
         )
 
 
-def _complete(fields: Mapping[str, _Given]) -> Mapping[str, _Given]:
-    """The fields, if those without which nothing can be used are among them."""
+def _entry(target: str, given: object) -> _Entry:
+    """What the file says of a field, in its long form."""
+    try:
+        entry = msgspec.convert(given, _Given)
+    except msgspec.ValidationError as error:
+        message = f"{target}: {explain(error, given, _Entry)}"
+        raise ValueError(message) from error
+    return entry if isinstance(entry, _Entry) else _Entry(path=entry)
+
+
+def _demand(entries: Mapping[str, _Entry]) -> None:
+    """Fields without which nothing can be used are there."""
+    is_completion = entries.get("event") == _Entry(value=Part.COMPLETION.value)
     for name in _REQUIRED:
-        if name not in fields and not (name == "client" and fields.get("event") == _Entry(value=Part.COMPLETION.value)):
+        if name not in entries and not (name == "client" and is_completion):
             message = f'{name}: missing, must say where it lies, such as {name} = "path.to.it"'
             raise ValueError(message)
-    return fields
 
 
-def _rule(target: str, entry: _Given) -> _Rule:
+def _rule(target: str, given: _Entry) -> _Rule:
     if target not in _TARGETS | _PARAM_TARGETS:
         message = f"{target}: no such field, must be one of {', '.join(sorted(_TARGETS | _PARAM_TARGETS))}"
         raise ValueError(message)
-    given = entry if isinstance(entry, _Entry) else _Entry(path=entry)
     if (given.path is None) == (given.value is None):
         message = f"{target}: must have either a path or a value"
         raise ValueError(message)

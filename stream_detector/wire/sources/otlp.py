@@ -21,7 +21,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from stream_detector.wire.sources import genai, values
-from stream_detector.wire.sources.events import Draft, Found, Part, Sketching, gather, id_of, unreadable
+from stream_detector.wire.sources.events import UNDECODABLE, Draft, Found, Part, Sketching, gather, id_of, unreadable
 
 _NS = 1e-9
 _FAILED = 2
@@ -136,7 +136,7 @@ def read(
     try:
         walk = _json_documents if encoding is Encoding.JSON else _protobuf_documents
         documents = list(walk(body, signal))
-    except (msgspec.DecodeError, DecodeError, RecursionError) as error:
+    except (DecodeError, *UNDECODABLE) as error:
         return unreadable(body, f"not an export request of OTLP: {error}")
 
     def draft(document: _Document) -> Draft | None:

@@ -1,0 +1,102 @@
+"""Whatever bytes arrive, a mapping answers: with calls that a worker reads, with refusals, or with nothing."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reports import samples
+
+from stream_detector.detection.sketching import Sketcher
+from stream_detector.wire import calls as wire
+from stream_detector.wire.sources import call_lines, cloudevents, envoy_log, litellm_log, otlp
+from stream_detector.wire.sources.events import Found
+from stream_detector.wire.sources.mapped import FieldMap
+
+_SKETCH = Sketcher(b"salt").sketch
+_MAP = FieldMap.parse(samples.MAPPING, "m.toml")
+_PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+def _otlp(signal: otlp.Signal, encoding: otlp.Encoding) -> Callable[[bytes], Found]:
+    return lambda body: otlp.read(body, _SKETCH, signal=signal, encoding=encoding)
+
+
+_STRUCTURED = {"content-type": cloudevents.STRUCTURED}
+_READERS: dict[str, tuple[Callable[[bytes], Found], bytes]] = {
+    "calls": (lambda body: call_lines.read(body, _SKETCH), samples.as_json(samples.call())),
+    "envoy": (lambda body: envoy_log.read(body, _SKETCH), samples.as_json(samples.envoy())),
+    "litellm": (lambda body: litellm_log.read(body, _SKETCH), samples.as_json(samples.litellm())),
+    "mapped": (lambda body: _MAP.read(body, _SKETCH), samples.as_json(samples.foreign())),
+    "events": (
+        lambda body: cloudevents.read(body, _SKETCH, headers=_STRUCTURED),
+        samples.as_json(samples.cloudevent()),
+    ),
+    "logs": (_otlp(otlp.Signal.LOGS, otlp.Encoding.JSON), samples.as_json(samples.logs(samples.record()))),
+    "spans": (_otlp(otlp.Signal.TRACES, otlp.Encoding.JSON), samples.as_json(samples.traces(samples.span()))),
+    "logs, protobuf": (
+        _otlp(otlp.Signal.LOGS, otlp.Encoding.PROTOBUF),
+        samples.as_protobuf(samples.logs(samples.record())),
+    ),
+    "spans, protobuf": (
+        _otlp(otlp.Signal.TRACES, otlp.Encoding.PROTOBUF),
+        samples.as_protobuf(samples.traces(samples.span())),
+    ),
+}
+each_reader = pytest.mark.parametrize("name", _READERS)
+
+
+def _assert_usable(found: Found) -> None:
+    """A worker reads every call of it, and every refusal can be written."""
+    calls = [event.call for event in found.events if event.call.client]
+    for record in wire.pack(calls, max_bytes=10_000):
+        assert wire.decode(record, max_bytes=1 << 20).rejected == []
+    for rejected in found.refused:
+        json.dumps([rejected.error.detail, rejected.fields]).encode()
+        "".join([rejected.error.detail, *rejected.fields.values()]).encode()
+    "".join(found.left_out).encode()
+
+
+@each_reader
+@given(body=st.binary(max_size=200))
+def test_any_bytes_are_answered(name: str, body: bytes) -> None:
+    _assert_usable(_READERS[name][0](body))
+
+
+@each_reader
+@given(places=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=8))
+def test_a_damaged_body_is_answered(name: str, places: list[tuple[int, int]]) -> None:
+    read, sound = _READERS[name]
+    body = bytearray(sound)
+    for place, value in places:
+        body[place % len(body)] = value
+    _assert_usable(read(bytes(body)))
+
+
+@each_reader
+@given(length=st.integers(0, 5000))
+def test_a_body_that_breaks_off_is_answered(name: str, length: int) -> None:
+    read, sound = _READERS[name]
+    _assert_usable(read(sound[:length]))
+
+
+@pytest.mark.parametrize("name", ["calls", "envoy", "litellm", "mapped", "events"])
+@given(data=st.data())
+@settings(max_examples=200)
+def test_any_value_in_any_field_is_answered(name: str, data: st.DataObject) -> None:
+    read, sound = _READERS[name]
+    document = json.loads(sound)
+    fields = data.draw(st.dictionaries(st.sampled_from(sorted(document)), _PLAIN, max_size=4))
+    _assert_usable(read(json.dumps(document | fields).encode()))
+
+
+@given(attributes=st.dictionaries(st.sampled_from([str(each["key"]) for each in samples.genai()]), _PLAIN, max_size=5))
+def test_any_attribute_is_answered(attributes: dict[str, object]) -> None:
+    pairs = [{"key": key, "value": value} for key, value in attributes.items()]
+    given_too = [each for each in samples.genai() if each["key"] not in attributes]
+    _assert_usable(_READERS["spans"][0](samples.as_json(samples.traces(samples.span(1, given_too + pairs)))))
