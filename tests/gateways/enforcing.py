@@ -11,17 +11,37 @@ from pathlib import Path
 from gateways.fronts import Reply
 from gateways.hooks import decision
 from gateways.openai_model import OpenAiModel
+from msgspec import Struct
 from servers.processes import ServerProcess, accepts_connections, wait_until
-from servers.redis_server import RedisServer
 
 from stream_detector.adapters.redis_stores import RedisStores
 from stream_detector.domain.decisions import Action, Limit, Origin
 
+EXTRA_KEYS = 100
+KEY_PREFIX = "enforcing"
+"""Of the keys in Redis."""
+
+
+class Caller(Struct, frozen=True):
+    """Somebody with an API key."""
+
+    key: str
+    client: str
+    """The client id."""
+
+
 _CALL = {"model": "m", "messages": [{"role": "user", "content": "Why is the sky blue?"}]}
 
 
+def with_extra_keys(text: str, key: str) -> str:
+    """The example's file with keys of clients 0, 1, 2, ... added to its own; `key` is what the keys begin with."""
+    added = text.replace('"carol"}', f'"carol"}} | {{f"{key}{{n}}": str(n) for n in range({EXTRA_KEYS})}}')
+    assert added != text, "the example's keys look different now"
+    return added
+
+
 class Program:
-    """A running program that serves `/v1/chat/completions`; `clients` maps names to client ids."""
+    """A running program that serves `/v1/chat/completions`."""
 
     def __init__(
         self,
@@ -29,11 +49,11 @@ class Program:
         environment: Mapping[str, str],
         *,
         port: int,
-        redis: RedisServer,
+        redis_url: str,
         model: OpenAiModel,
         folder: Path,
     ) -> None:
-        self.model, self._redis, self._port = model, redis, port
+        self.model, self._redis_url, self._port = model, redis_url, port
         self.log = folder / "program.log"
         self._process = ServerProcess(command, self.log, environment)
         self._process.wait_ready(lambda: accepts_connections(port), timeout_s=120.0)
@@ -46,7 +66,7 @@ class Program:
         made = decision(client, action, limit=limit, origin=origin, decided_at=now_s, expires_at=now_s + 3600)
 
         async def put() -> None:
-            async with RedisStores(self._redis.url, prefix="sd", profile_ttl_s=3600.0) as stores:
+            async with RedisStores(self._redis_url, prefix=KEY_PREFIX, profile_ttl_s=3600.0) as stores:
                 await stores.decisions.put([made], now_s)
 
         asyncio.run(put())
@@ -81,6 +101,11 @@ class Program:
 
         wait_until(answered, f"{key} gets {status}", within_s)
         return replies[-1]
+
+    def rest(self) -> None:
+        """Make it as it was for the next test, but for the clients that have been decided about."""
+        self.model.go_on.clear()
+        self.model.heard.clear()
 
     def close(self) -> None:
         self._process.stop()

@@ -5,10 +5,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
 
 import pytest
-from gateways.enforcing import Program
+from gateways.enforcing import EXTRA_KEYS, KEY_PREFIX, Caller, Program, with_extra_keys
 from gateways.openai_model import OpenAiModel
 from running.worker_process import environment
 from servers.processes import free_port, wait_until
@@ -18,7 +17,7 @@ from stream_detector.domain.decisions import Action, Limit, Origin
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "gateways" / "asgi" / "app.py"
 TWO_AN_HOUR = Limit(requests=2, window_s=3600.0, burst=2)
-ALICE, BOB = "key-of-alice", "key-of-bob"
+_NEWCOMERS = iter(range(EXTRA_KEYS))
 COMMANDS = {
     "uvicorn": lambda port: ["-m", "uvicorn", "app:app", "--port", str(port)],
     "uvicorn without lifespan": lambda port: ["-m", "uvicorn", "app:app", "--port", str(port), "--lifespan", "off"],
@@ -26,133 +25,167 @@ COMMANDS = {
 }
 
 
-class Start(Protocol):
-    """Starts the service on a server, failing `open` or `closed`."""
+class Starter:
+    """Starts the service on a server."""
 
-    def __call__(self, server: str = "uvicorn", failure: str = "open") -> Program: ...
+    def __init__(self, redis_url: str, folder: Path, resources: ExitStack) -> None:
+        self._redis_url, self._folder, self._resources = redis_url, folder, resources
+
+    def start(self, server: str = "uvicorn", failure: str = "open") -> Program:
+        folder = self._folder / f"{server} {failure}"
+        folder.mkdir()
+        model = self._resources.enter_context(OpenAiModel())
+        text = EXAMPLE.read_text().replace("127.0.0.1:8000", model.address)
+        (folder / "app.py").write_text(with_extra_keys(text, "key-of-"))
+        settings = {
+            "redis": self._redis_url,
+            "key_prefix": KEY_PREFIX,
+            "hook_failure": failure,
+            "hook_unidentified": "closed",
+        }
+        port = free_port()
+        program = Program(
+            [sys.executable, *COMMANDS[server](port)],
+            environment(settings) | {"PYTHONPATH": str(folder)},
+            port=port,
+            redis_url=self._redis_url,
+            model=model,
+            folder=folder,
+        )
+        self._resources.callback(program.close)
+        return program
 
 
-@pytest.fixture
-def start(private_redis: RedisServer, tmp_path: Path) -> Iterator[Start]:
+@pytest.fixture(scope="module", params=COMMANDS)
+def lasting(
+    request: pytest.FixtureRequest, redis_session_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Program]:
     with ExitStack() as resources:
-        model = resources.enter_context(OpenAiModel())
-
-        def started(server: str = "uvicorn", failure: str = "open") -> Program:
-            folder = tmp_path / failure
-            folder.mkdir()
-            (folder / "app.py").write_text(EXAMPLE.read_text().replace("127.0.0.1:8000", model.address))
-            settings = {"redis": private_redis.url, "hook_failure": failure, "hook_unidentified": "closed"}
-            port = free_port()
-            command = [sys.executable, *COMMANDS[server](port)]
-            variables = environment(settings) | {"PYTHONPATH": str(folder)}
-            program = Program(command, variables, port=port, redis=private_redis, model=model, folder=folder)
-            resources.callback(program.close)
-            return program
-
-        yield started
-
-
-@pytest.fixture(params=COMMANDS)
-def service(request: pytest.FixtureRequest, start: Start) -> Program:
-    return start(request.param)
+        yield Starter(redis_session_url, tmp_path_factory.mktemp("asgi"), resources).start(request.param)
 
 
 @pytest.fixture
-def one_service(start: Start) -> Program:
-    return start()
+def service(lasting: Program) -> Program:
+    """One that other tests use, too."""
+    lasting.rest()
+    return lasting
 
 
-def test_a_call_passes_unchanged_and_nobody_names_itself(service: Program) -> None:
-    service.decide("bob", Action.BLOCK)
-    service.until(BOB, 403)
-    reply = service.call(ALICE, {"x-client-id": "bob", "x-stream-detector-mark": "1"})
+@pytest.fixture
+def starter(private_redis: RedisServer, tmp_path: Path) -> Iterator[Starter]:
+    """For a service of one's own, whose Redis may be stopped."""
+    with ExitStack() as resources:
+        yield Starter(private_redis.url, tmp_path, resources)
+
+
+@pytest.fixture
+def alice() -> Caller:
+    """Somebody about whom nothing was decided."""
+    number = next(_NEWCOMERS)
+    return Caller(f"key-of-{number}", str(number))
+
+
+@pytest.fixture
+def bob() -> Caller:
+    """Somebody else."""
+    number = next(_NEWCOMERS)
+    return Caller(f"key-of-{number}", str(number))
+
+
+def test_a_call_passes_unchanged_and_nobody_names_itself(service: Program, alice: Caller, bob: Caller) -> None:
+    service.decide(bob.client, Action.BLOCK)
+    service.until(bob.key, 403)
+    reply = service.call(alice.key, {"x-client-id": bob.client, "x-stream-detector-mark": "1"})
     assert (reply.status, json.loads(reply.body)["choices"][0]["message"]["content"]) == (200, "yes")
     assert "x-stream-detector-mark" not in service.model.heard[-1].headers
 
 
-def test_a_throttled_client_is_told_when_to_come_back_and_the_model_hears_nothing(service: Program) -> None:
-    service.decide("alice", Action.THROTTLE, limit=TWO_AN_HOUR)
-    reply = service.until(ALICE, 429)
+def test_a_throttled_client_is_told_when_to_come_back_and_the_model_hears_nothing(
+    service: Program, alice: Caller, bob: Caller
+) -> None:
+    service.decide(alice.client, Action.THROTTLE, limit=TWO_AN_HOUR)
+    reply = service.until(alice.key, 429)
     assert 0 < int(reply.headers["retry-after"]) <= 3600
     assert reply.headers["content-type"] == "application/problem+json"
     assert reply.headers["ratelimit-policy"] == '"default";q=2;w=3600'
     assert json.loads(reply.body)["type"].endswith("#abnormal-usage-detected")
 
     service.model.heard.clear()
-    assert {service.call(ALICE).status for _ in range(5)} == {429}
+    assert {service.call(alice.key).status for _ in range(5)} == {429}
     assert service.model.heard == []
-    assert service.call(BOB).status == 200
+    assert service.call(bob.key).status == 200
 
 
-def test_a_client_within_its_limit_sees_what_is_left(one_service: Program) -> None:
-    one_service.decide("alice", Action.THROTTLE, limit=Limit(requests=1000, window_s=3600.0, burst=1000))
-    wait_until(lambda: "ratelimit" in one_service.call(ALICE).headers, "the client sees its limit")
-    assert one_service.call(ALICE).headers["ratelimit-policy"] == '"default";q=1000;w=3600'
+def test_a_client_within_its_limit_sees_what_is_left(service: Program, alice: Caller) -> None:
+    service.decide(alice.client, Action.THROTTLE, limit=Limit(requests=1000, window_s=3600.0, burst=1000))
+    wait_until(lambda: "ratelimit" in service.call(alice.key).headers, "the client sees its limit")
+    assert service.call(alice.key).headers["ratelimit-policy"] == '"default";q=1000;w=3600'
 
 
-def test_a_blocked_client_that_is_allowed_passes_within_a_second(service: Program) -> None:
-    service.decide("alice", Action.BLOCK)
-    assert service.until(ALICE, 403).headers["retry-after"] == "3600"
-    service.decide("alice", Action.ALLOW, origin=Origin.OPERATOR)
-    service.until(ALICE, 200, within_s=1.0)
+def test_a_blocked_client_that_is_allowed_passes_within_a_second(service: Program, alice: Caller) -> None:
+    service.decide(alice.client, Action.BLOCK)
+    assert service.until(alice.key, 403).headers["retry-after"] == "3600"
+    service.decide(alice.client, Action.ALLOW, origin=Origin.OPERATOR)
+    service.until(alice.key, 200, within_s=1.0)
 
 
-def test_the_model_learns_of_a_mark_and_the_client_does_not(service: Program) -> None:
-    service.decide("alice", Action.MARK)
+def test_the_model_learns_of_a_mark_and_the_client_does_not(service: Program, alice: Caller, bob: Caller) -> None:
+    service.decide(alice.client, Action.MARK)
 
     def is_marked() -> bool:
-        reply = service.call(ALICE)
+        reply = service.call(alice.key)
         assert reply.status == 200
         assert "x-stream-detector-mark" not in reply.headers
         return service.model.heard[-1].headers.get("x-stream-detector-mark") == "1"
 
     wait_until(is_marked, "the model sees the mark")
-    service.call(BOB)
+    service.call(bob.key)
     assert "x-stream-detector-mark" not in service.model.heard[-1].headers
 
 
-def test_a_call_without_a_key_is_refused(one_service: Program) -> None:
-    assert one_service.call(None).status == 401
-    assert one_service.model.heard == []
+def test_a_call_without_a_key_is_refused(service: Program) -> None:
+    assert service.call(None).status == 401
+    assert service.model.heard == []
 
 
-def test_a_stream_reaches_the_client_piece_by_piece(service: Program) -> None:
-    with service.calling(ALICE, stream=True) as answer:
+def test_a_stream_reaches_the_client_piece_by_piece(service: Program, alice: Caller) -> None:
+    with service.calling(alice.key, stream=True) as answer:
         assert b"first" in answer.readline(), "the model goes on only after this"
         service.model.go_on.set()
         assert b"last" in answer.read()
 
 
-def test_what_was_decided_before_it_started_holds_for_its_first_call(start: Start) -> None:
-    start().decide("alice", Action.BLOCK)
-    second = start(failure="closed")
-    assert second.call(ALICE).status == 403
+def test_what_was_decided_before_it_started_holds_for_its_first_call(starter: Starter, alice: Caller) -> None:
+    starter.start().decide(alice.client, Action.BLOCK)
+    second = starter.start(failure="closed")
+    assert second.call(alice.key).status == 403
 
 
-def test_without_redis_a_throttled_client_passes(one_service: Program, private_redis: RedisServer) -> None:
-    one_service.decide("alice", Action.THROTTLE, limit=TWO_AN_HOUR)
-    one_service.until(ALICE, 429)
+def test_without_redis_a_throttled_client_passes(starter: Starter, private_redis: RedisServer, alice: Caller) -> None:
+    service = starter.start()
+    service.decide(alice.client, Action.THROTTLE, limit=TWO_AN_HOUR)
+    service.until(alice.key, 429)
     private_redis.stop()
-    assert one_service.call(ALICE).status == 200
+    assert service.call(alice.key).status == 200
 
 
 def test_without_redis_a_throttled_client_is_refused_where_that_is_wanted(
-    start: Start, private_redis: RedisServer
+    starter: Starter, private_redis: RedisServer, alice: Caller, bob: Caller
 ) -> None:
-    closed = start(failure="closed")
-    closed.decide("alice", Action.THROTTLE, limit=TWO_AN_HOUR)
-    closed.until(ALICE, 429)
+    closed = starter.start(failure="closed")
+    closed.decide(alice.client, Action.THROTTLE, limit=TWO_AN_HOUR)
+    closed.until(alice.key, 429)
     private_redis.stop()
     closed.model.heard.clear()
-    assert closed.call(ALICE).status == 503
+    assert closed.call(alice.key).status == 503
     assert closed.model.heard == []
-    assert closed.call(BOB).status == 200, "who has no decision needs no Redis"
+    assert closed.call(bob.key).status == 200, "who has no decision needs no Redis"
 
 
-def test_a_redis_that_comes_late_is_found(start: Start, private_redis: RedisServer) -> None:
+def test_a_redis_that_comes_late_is_found(starter: Starter, private_redis: RedisServer, alice: Caller) -> None:
     private_redis.stop()
-    service = start()
-    assert service.call(ALICE).status == 200
+    service = starter.start()
+    assert service.call(alice.key).status == 200
     private_redis.start()
-    service.decide("alice", Action.BLOCK)
-    service.until(ALICE, 403, within_s=20.0)
+    service.decide(alice.client, Action.BLOCK)
+    service.until(alice.key, 403, within_s=20.0)
