@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
-from stream_detector.adapters.metrics import HookMetrics, WorkerMetrics
+from stream_detector.adapters.metrics import CollectorMetrics, HookMetrics, WorkerMetrics
 from stream_detector.domain.decisions import Action, Mode
 from stream_detector.domain.errors import RejectReason
 from stream_detector.domain.verdicts import Cause
@@ -26,7 +26,8 @@ class _Row(NamedTuple):
 
 
 def _catalogue() -> dict[str, MetricWrapperBase]:
-    metrics = [*vars(WorkerMetrics(CollectorRegistry())).values(), *vars(HookMetrics(CollectorRegistry())).values()]
+    catalogues = [catalogue(CollectorRegistry()) for catalogue in (WorkerMetrics, HookMetrics, CollectorMetrics)]
+    metrics = [metric for catalogue in catalogues for metric in vars(catalogue).values()]
     named = [metric for metric in metrics if isinstance(metric, MetricWrapperBase)]
     return {metric._name + ("_total" if metric._type == "counter" else ""): metric for metric in named}
 
@@ -62,7 +63,7 @@ class TestEveryMetric:
         assert len(_documented()[name].advice) > 5
 
     def test_has_no_label_that_could_name_a_client(self, name: str) -> None:
-        bounded = {"action", "mode", "reason", "cause", "detector", "state", "partition", "transport"}
+        bounded = {"action", "mode", "reason", "cause", "detector", "state", "partition", "transport", "source"}
         assert set(_catalogue()[name]._labelnames) <= bounded
 
 

@@ -11,7 +11,7 @@ import typer.core
 from documents.reading import PAGES, ROOT, anchors, blocks, prose
 from prometheus_client import CollectorRegistry
 
-from stream_detector.adapters.metrics import HookMetrics, WorkerMetrics
+from stream_detector.adapters.metrics import CollectorMetrics, HookMetrics, WorkerMetrics
 from stream_detector.cli import app
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -87,6 +87,7 @@ def test_pages_name_only_metrics_that_exist() -> None:
     registry = CollectorRegistry()
     WorkerMetrics(registry)
     HookMetrics(registry)
+    CollectorMetrics(registry)
     known = {sample.name for metric in registry.collect() for sample in metric.samples}
     known |= {f"{name}_total" for name in registry._names_to_collectors} | set(registry._names_to_collectors)
     for path in ROOT.glob("docs/*.md"):
