@@ -100,7 +100,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     hook_grpc_port: Port = 0
     """Port where Envoy asks over gRPC; 0 for none."""
     hook_grpc_processes: Annotated[int, Meta(ge=1, le=256)] = 2
-    """That share this port. One answers a few thousand questions a second."""
+    """That share this port. One answers about 2,000 questions a second."""
     calls_to: Annotated[str, Meta(pattern=r"^(kafka|https?://\S+)$")] = "kafka"
     """Where a program that enforces by itself reports its calls: the calls topic, or the address of a collector."""
     collector_host: str = "127.0.0.1"
@@ -207,7 +207,11 @@ def load_policy(path: str) -> Policy:
 
 def _contradictions(policy: Policy) -> Iterator[str]:
     """What the types cannot tell."""
-    throttle, block = policy.throttle, policy.block
+    mark, throttle, block = policy.mark, policy.throttle, policy.block
+    if mark.release > mark.risk:
+        yield f"mark.release: {mark.release} is above mark.risk, must be <= {mark.risk}"
+    if mark.risk > throttle.risk:
+        yield f"mark.risk: {mark.risk} is above throttle.risk, must be <= {throttle.risk}"
     if throttle.release > throttle.risk:
         yield f"throttle.release: {throttle.release} is above throttle.risk, must be <= {throttle.risk}"
     if block.release > block.risk:

@@ -14,6 +14,7 @@ from stream_detector.detection.context import Context
 from stream_detector.detection.detectors.base import Detector
 from stream_detector.detection.features import extract
 from stream_detector.detection.feedback import judged
+from stream_detector.detection.hashing import hash64
 from stream_detector.detection.ladder import Step, climb, confirm, release
 from stream_detector.detection.partition import Partition
 from stream_detector.detection.policy import DetectorMode, Policy
@@ -151,7 +152,8 @@ class Engine:
 
     def _through_valve(self, client: str, step: Step, valve: Valve, now_s: float) -> Step:
         """The step, or its shadow while the valve is open. What stands already is no new action."""
-        if step.mode is Mode.SHADOW or step.renewed or valve.admits(client, now_s, self._policy.valve):
+        harmless = step.mode is Mode.SHADOW or step.action is Action.MARK
+        if harmless or step.renewed or valve.admits(client, now_s, self._policy.valve):
             return step
         return msgspec.structs.replace(step, mode=Mode.SHADOW, note=VALVE_NOTE)
 
@@ -167,6 +169,7 @@ class Engine:
             action=step.action,
             mode=step.mode,
             limit=self._policy.throttle.limit() if step.action is Action.THROTTLE else None,
+            mark=f"{hash64(f'{client} {now_s!r}'):016x}" if step.action is Action.MARK else "",
             risk=risk.value,
             reasons=risk.reasons,
             note=step.note,
@@ -180,7 +183,7 @@ class Engine:
         self, profile: Profile, segment: Segment, context: Context, signals: Sequence[Signal], partition: Partition
     ) -> None:
         now_s = context.now_s
-        acted_on = profile.standing.expires_at > now_s and profile.standing.action is not Action.ALLOW
+        acted_on = profile.standing.expires_at > now_s and profile.standing.action in {Action.THROTTLE, Action.BLOCK}
         hour = int(now_s // _HOUR_S)
         if not acted_on and hour > profile.learned_hour:
             profile.learned_hour = hour

@@ -6,13 +6,14 @@ Rules:
    block without the other.
 2. Up at once; down only at expiry, and only when the risk is below the rung's `release` (hysteresis).
 3. A decision lasts `duration * factor ** strikes`, capped.
-4. Evidence of shadow detectors alone leads to shadow decisions.
+4. A mark is no strike: nothing is taken from the client.
+5. Evidence of shadow detectors alone leads to shadow decisions.
 """
 
 from msgspec import Struct
 
 from stream_detector.detection.fuse import HARD, Risk
-from stream_detector.detection.policy import Block, Policy, Throttle
+from stream_detector.detection.policy import Block, Mark, Policy, Throttle
 from stream_detector.detection.profile import EVALUATE_S, Standing
 from stream_detector.domain.decisions import Action, Mode
 
@@ -23,7 +24,7 @@ _HOLD_S = EVALUATE_S
 """A quiet client's next evaluation may come so long after its decision ended."""
 _RELEASE_S = 3600.0
 """How long the decision that releases a client stands: long enough for every hook to hear it."""
-_HEIGHT = {Action.ALLOW: 0, Action.MARK: 0, Action.THROTTLE: 1, Action.BLOCK: 2}
+_HEIGHT = {Action.ALLOW: 0, Action.MARK: 1, Action.THROTTLE: 2, Action.BLOCK: 3}
 
 
 class Step(Struct, frozen=True):
@@ -55,15 +56,15 @@ def climb(policy: Policy, standing: Standing, enforced: Risk, every: Risk, now_s
     if action is Action.ALLOW:
         return None
     live = standing.expires_at > now_s and standing.action is not Action.ALLOW
-    rung = policy.block if action is Action.BLOCK else policy.throttle
+    rung = _rung(policy, action)
     if live and _covers(standing, action, mode):
         remaining_s = standing.expires_at - now_s
         if remaining_s > _RENEW_SHARE * _duration(policy, rung, max(0, standing.strikes - 1)):
             return None
-    renewed = live and standing.mode is mode
+    renewed = live and standing.mode is mode and standing.action in {action, Action.THROTTLE, Action.BLOCK}
     strikes = _strikes(policy, standing, now_s)
-    duration_s = _duration(policy, rung, strikes)
-    return Step(action, mode, duration_s, strikes + 1, renewed, "renewed or raised" if renewed else "")
+    duration_s, struck = _duration(policy, rung, strikes), int(action is not Action.MARK)
+    return Step(action, mode, duration_s, strikes + struck, renewed, "renewed or raised" if renewed else "")
 
 
 def confirm(policy: Policy, standing: Standing, now_s: float) -> Step:
@@ -87,8 +88,11 @@ def _wanted(policy: Policy, held: Action, risk: Risk) -> Action:
     block_from = policy.block.release if held is Action.BLOCK else policy.block.risk
     if len(risk.families) >= _BLOCK_FAMILIES and risk.families & HARD and risk.value >= block_from:
         return Action.BLOCK
-    throttle_from = policy.throttle.risk if held is Action.ALLOW else policy.throttle.release
-    return Action.THROTTLE if risk.value >= throttle_from else Action.ALLOW
+    throttle_from = policy.throttle.release if _HEIGHT[held] >= _HEIGHT[Action.THROTTLE] else policy.throttle.risk
+    if risk.value >= throttle_from:
+        return Action.THROTTLE
+    mark_from = policy.mark.release if held is Action.MARK else policy.mark.risk
+    return Action.MARK if policy.mark.risk > 0 and risk.value >= mark_from else Action.ALLOW
 
 
 def _covers(standing: Standing, action: Action, mode: Mode) -> bool:
@@ -104,5 +108,17 @@ def _strikes(policy: Policy, standing: Standing, now_s: float) -> int:
     return 0 if now_s - standing.expires_at > policy.repeat.forget_s else standing.strikes
 
 
-def _duration(policy: Policy, rung: Throttle | Block, strikes: int) -> float:
+def _rung(policy: Policy, action: Action) -> Mark | Throttle | Block:
+    match action:
+        case Action.BLOCK:
+            return policy.block
+        case Action.THROTTLE:
+            return policy.throttle
+        case _:
+            return policy.mark
+
+
+def _duration(policy: Policy, rung: Mark | Throttle | Block, strikes: int) -> float:
+    if isinstance(rung, Mark):
+        return rung.duration_s
     return min(rung.duration_s * policy.repeat.factor ** min(strikes, 32), policy.repeat.max_duration_s)

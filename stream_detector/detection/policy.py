@@ -29,6 +29,15 @@ class DetectorPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Its evidence is multiplied by this."""
 
 
+class Mark(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Below the first rung: calls pass, and the model layer is told, so that answers can carry a canary or a watermark."""
+
+    risk: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """From this risk on; 0 for never."""
+    release: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    duration_s: DurationSeconds = 86_400.0
+
+
 class Throttle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The first rung: a low rate."""
 
@@ -113,6 +122,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mode: Mode = Mode.ENFORCE
     observe_risk: Risk = 0.25
     """From this risk on a client's baseline does not learn."""
+    mark: Mark = field(default_factory=Mark)
     throttle: Throttle = field(default_factory=Throttle)
     block: Block = field(default_factory=Block)
     repeat: Repeat = field(default_factory=Repeat)

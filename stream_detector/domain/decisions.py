@@ -90,6 +90,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     mode: Mode
     limit: Limit | None = None
     """Set for `throttle`."""
+    mark: Annotated[str, Meta(pattern=r"^[!-~]{0,64}$")] = ""
+    """What the model layer is told; empty for no more than that the call is marked."""
     risk: _Ratio
     reasons: tuple[Reason, ...] = ()
     note: str = ""

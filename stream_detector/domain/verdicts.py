@@ -41,3 +41,5 @@ class Verdict(Struct, frozen=True, gc=False):
     limit: Limit | None = None
     remaining: int | None = None
     retry_after_s: float = 0.0
+    mark: str = ""
+    """What the model layer is told of a marked call."""

@@ -3,7 +3,7 @@
 1. A refusal tells an attacker nothing: no detector, risk or policy, and the same words for every subject. What differs
    is the client's own limit (429) and a coarse time to wait.
 2. Our own trouble is a 503, and an unidentified caller a 401: 403 and 429 always mean a decision.
-3. A call that may pass gets an empty 200. `x-stream-detector-mark: 1` is for the model layer: the gateway must forward
+3. A call that may pass gets an empty 200. `x-stream-detector-mark` is for the model layer: the gateway must forward
    it to the upstream and must not pass it to the client.
 
 Sources: RFC 9110 (10.2.3 Retry-After, 11.6.1 WWW-Authenticate), RFC 9457 (problem details),
@@ -50,7 +50,7 @@ def answer(verdict: Verdict, dialect: Dialect) -> Answer:
     if verdict.action is Action.ALLOW:
         return _PASS if verdict.limit is None else Answer(200, _rate_limit(verdict.limit, verdict.remaining or 0))
     if verdict.action is Action.MARK:
-        return _MARK
+        return Answer(200, [("x-stream-detector-mark", verdict.mark or _PLAIN_MARK)])
     if verdict.cause is Cause.UNIDENTIFIED:
         return _UNIDENTIFIED
     if verdict.cause is Cause.TABLE_STALE or verdict.cause is Cause.LIMITER_DOWN:
@@ -91,7 +91,7 @@ _BODIES: Final = {
     status: _problem(f"{_TYPES}abnormal-usage-detected", "Abnormal Usage Detected", status) for status in (403, 429)
 }
 _PASS: Final = Answer(200, [])
-_MARK: Final = Answer(200, [("x-stream-detector-mark", "1")])
+_PLAIN_MARK: Final = "1"
 _UNAVAILABLE: Final = Answer(
     503,
     [*_REFUSAL, ("retry-after", "1")],

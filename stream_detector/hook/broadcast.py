@@ -43,6 +43,7 @@ class Order(Struct, frozen=True):
     action: Action
     mode: Mode
     limit: Limit | None
+    mark: str
     expires_at: float
     """Event time, seconds since 1970."""
 
@@ -112,7 +113,7 @@ class Broadcast:
                     if standing is not None:
                         ruling = standing.ruling
                         lines.append(
-                            _line(Order(kind, key, ruling.action, ruling.mode, ruling.limit, standing.expires_at))
+                            _line(Order(kind, key, ruling.action, ruling.mode, ruling.limit, standing.mark, standing.expires_at))
                         )
                 yield b"".join(lines)
                 await asyncio.sleep(0)
@@ -136,7 +137,7 @@ class Broadcast:
 
 def _order(decision: Decision) -> Order:
     subject = decision.subject
-    return Order(subject.kind, subject.key, decision.action, decision.mode, decision.limit, decision.expires_at)
+    return Order(subject.kind, subject.key, decision.action, decision.mode, decision.limit, decision.mark, decision.expires_at)
 
 
 def _line(order: Order) -> bytes:

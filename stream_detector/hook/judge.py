@@ -22,7 +22,6 @@ from stream_detector.ports import ONE_CALL, Ask, Clock, Limiter, Use
 _NO_DECISION = Verdict(Action.ALLOW, Cause.NO_DECISION)
 _SHADOW = Verdict(Action.ALLOW, Cause.SHADOW)
 _ALLOWED = Verdict(Action.ALLOW, Cause.DECISION)
-_MARKED = Verdict(Action.MARK, Cause.DECISION)
 
 
 class Doubt(Struct, frozen=True, kw_only=True):
@@ -105,7 +104,9 @@ class Judge:
             return Verdict(Action.BLOCK, Cause.DECISION, retry_after_s=standing.expires_at - now_s)
         if ruling.limit is not None and ruling.action is Action.THROTTLE:
             return await self._admit(client, ruling.limit, ask, now_s)
-        return _MARKED if ruling.action is Action.MARK else _ALLOWED
+        if ruling.action is Action.MARK:
+            return Verdict(Action.MARK, Cause.DECISION, mark=standing.mark)
+        return _ALLOWED
 
     async def _admit(self, client: str, limit: Limit, ask: Callable[[], Ask], now_s: float) -> Verdict:
         try:

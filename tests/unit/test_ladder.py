@@ -6,7 +6,7 @@ import pytest
 from stream_detector.detection.calibration import Calibrator, surprise
 from stream_detector.detection.fuse import BACKING, CERTAIN, FREE, STRONG, SUFFICIENT, Risk, fuse
 from stream_detector.detection.ladder import climb
-from stream_detector.detection.policy import Policy, ValvePolicy
+from stream_detector.detection.policy import Mark, Policy, ValvePolicy
 from stream_detector.detection.profile import Profile, Standing
 from stream_detector.detection.valve import Valve
 from stream_detector.domain.decisions import Action, Mode, Reason
@@ -185,6 +185,42 @@ def test_a_shadow_decision_gives_way_to_an_enforced_one() -> None:
 def test_an_enforced_decision_is_not_replaced_by_a_shadow_one() -> None:
     standing = Standing(action=Action.THROTTLE, mode=Mode.ENFORCE, expires_at=NOW_S + 3000, strikes=1)
     assert climb(POLICY, standing, NO_RISK, risk_of(0.9, *TWO), NOW_S) is None
+
+
+MARKING = msgspec.structs.replace(POLICY, mark=Mark(risk=0.3, release=0.2))
+
+
+def test_nobody_is_marked_unless_the_policy_says_so() -> None:
+    below = risk_of(POLICY.throttle.risk - 0.01)
+    assert climb(POLICY, Standing(), below, below, NOW_S) is None
+
+
+@pytest.mark.parametrize(
+    ("held", "risk", "action"),
+    [
+        (Action.ALLOW, 0.29, None),
+        (Action.ALLOW, 0.3, Action.MARK),
+        (Action.MARK, 0.2, Action.MARK),
+        (Action.MARK, 0.19, None),
+        (Action.MARK, 0.39, Action.MARK),
+        (Action.MARK, 0.4, Action.THROTTLE),
+        (Action.THROTTLE, 0.3, Action.THROTTLE),
+        (Action.THROTTLE, 0.299, None),
+    ],
+)
+def test_a_mark_is_the_rung_below_the_throttle(held: Action, risk: float, action: Action | None) -> None:
+    step = climb(MARKING, Standing(action=held, expires_at=NOW_S + 1), risk_of(risk), risk_of(risk), NOW_S)
+    assert (step.action if step else None) is action
+
+
+def test_a_mark_is_no_strike_and_its_successor_is_a_new_action() -> None:
+    mark = climb(MARKING, Standing(strikes=3, expires_at=NOW_S), risk_of(0.35), risk_of(0.35), NOW_S)
+    assert mark is not None
+    assert (mark.strikes, mark.duration_s, mark.renewed) == (3, 86_400.0, False)
+    marked = Standing(action=Action.MARK, expires_at=NOW_S + 1000, strikes=3)
+    throttle = climb(MARKING, marked, risk_of(0.5), risk_of(0.5), NOW_S)
+    assert throttle is not None
+    assert not throttle.renewed, "the safety valve must see it"
 
 
 def active_valve(clients: int) -> Valve:
