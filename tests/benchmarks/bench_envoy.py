@@ -1,6 +1,6 @@
 """Envoy with nothing to ask, with our hook over HTTP and gRPC, and with envoyproxy/ratelimit, side by side in one run.
 
-    PYTHONPATH=tests python tests/benchmarks/bench_envoy.py [--seconds 5] [--rounds 3]
+    PYTHONPATH=tests python tests/benchmarks/bench_envoy.py [--seconds 5] [--rounds 3] [--soak 60]
 
 The model is another listener of the same Envoy, which answers at once. "free" is a client without a decision: we answer
 from memory. "limited" is a client within its limit: each call is counted in Redis, as envoyproxy/ratelimit does for
@@ -36,6 +36,7 @@ from stream_detector.domain.decisions import Action, Decision, Limit, Mode, Subj
 _RATELIMIT = "github.com/envoyproxy/ratelimit/src/service_cmd@latest"
 _BUILT = Path(__file__).parents[2] / ".cache" / "ratelimit" / "service_cmd"
 _CONNECTIONS = (1, 16)
+_CROWD = 64
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _TIMES = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 
@@ -144,6 +145,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5.0, help="of one measurement")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--soak", type=float, default=60.0, help="seconds with 64 connections, in which no request may be lost"
+    )
     chosen = parser.parse_args()
     if not shutil.which("wrk") or KINDS[0].program() is None:
         say("left out: wrk or Envoy is not installed; run: make servers")
@@ -156,7 +160,13 @@ def main() -> None:
                 for contender in contenders:
                     sys.stderr.write(f"round {number + 1} of {chosen.rounds}: {contender.name}, {connections}\n")
                     found[contender.name, connections].append(measure(contender, connections, chosen.seconds))
-    show(found)
+        show(found)
+        for contender in contenders[1:]:
+            sys.stderr.write(f"{_CROWD} connections for {chosen.soak:g} s: {contender.name}\n")
+            crowd = measure(contender, _CROWD, chosen.soak)
+            say(
+                f"{contender.name:24s}{_CROWD:12d}{crowd.per_s:12,.0f}{crowd.p50_ms:9.3f}{crowd.p99_ms:9.3f}   none lost"
+            )
 
 
 def start(exits: ExitStack, folder: Path) -> list[Contender]:
@@ -268,7 +278,8 @@ def measure(contender: Contender, connections: int, seconds: float) -> Measured:
         [*command, f"http://127.0.0.1:{contender.port}/"], check=True, capture_output=True, text=True
     ).stdout
     spent_s = cpu_s(contender.services) - before_s
-    assert "Non-2xx" not in text, f"{contender.name}: {text}"
+    assert "Non-2xx" not in text, f"{contender.name}: requests were refused\n{text}"
+    assert "Socket errors" not in text, f"{contender.name}: requests were lost\n{text}"
     count = re.search(r"(\d+) requests in", text)
     assert count, text
     return Measured(
