@@ -57,6 +57,8 @@ def test_policy_files_override_what_they_name(tmp_path: Path) -> None:
         ("CLOCK", "sundial", "must be of the form"),
         ("LOG_LEVEL", "LOUD", "must be of the form"),
         ("PROFILE_TTL_S", "1", "must be >= 3600"),
+        ("COLLECTOR_TOKEN", "too short", "must be of the form"),
+        ("COLLECTOR_HOST", "0.0.0.0", "must be an address of this machine alone"),  # noqa: S104 - refused
     ],
 )
 def test_bad_setting_names_variable_value_and_range(name: str, value: str, expected: str) -> None:
@@ -83,3 +85,9 @@ def test_other_variables_are_left_alone() -> None:
 def test_an_error_does_not_show_a_secret(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=rf"^STREAM_DETECTOR_{name}: .*got '\(hidden\)'$"):
         Settings.from_env({f"STREAM_DETECTOR_{name}": value})
+
+
+def test_with_a_token_the_collector_may_listen_anywhere() -> None:
+    variables = {"COLLECTOR_HOST": "0.0.0.0", "COLLECTOR_TOKEN": "0123456789abcdef"}  # noqa: S104 - what is tested
+    settings = Settings.from_env({f"STREAM_DETECTOR_{name}": value for name, value in variables.items()})
+    assert settings.collector_host == "0.0.0.0"  # noqa: S104
