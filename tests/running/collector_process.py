@@ -35,6 +35,10 @@ class CollectorProcess:
         command = [sys.executable, "-m", "stream_detector", "collector"]
         self._server = ServerProcess(command, log, environment({**settings, "collector_port": port}))
 
+    @property
+    def pid(self) -> int:
+        return self._server.pid
+
     def wait_ready(self) -> None:
         """Wait until Kafka takes calls."""
         self._server.wait_ready(self.is_ready)

@@ -36,6 +36,10 @@ class HookProcess:
         with urllib.request.urlopen(f"http://{self.address}/metrics", timeout=5) as answer:
             return str(answer.read().decode())
 
+    @property
+    def pid(self) -> int:
+        return self._server.pid
+
     def wait_ready(self) -> None:
         """Wait until it has read the standing decisions, and its gRPC processes, too."""
         self._server.wait_ready(self._is_ready)
