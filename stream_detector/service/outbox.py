@@ -8,18 +8,30 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Never
+from collections.abc import Sequence
+from typing import Never, Protocol
 
 from msgspec import Struct
 
 from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.errors import ConfigError, StoreUnavailable
 
-Send = Callable[[Sequence[ApiCall]], Awaitable[None]]
-"""Returns when the calls are safe; raises StoreUnavailable when they may not be, ConfigError when they never will be."""
-
 _log = logging.getLogger(__name__)
+
+
+class Channel(Protocol):
+    """Where calls go."""
+
+    async def send(self, calls: Sequence[ApiCall]) -> None:
+        """Return once the calls are safe.
+
+        Raises:
+            StoreUnavailable: they may not be; send them again.
+            ConfigError: they never will be.
+        """
+
+    async def aclose(self) -> None:
+        """Close the connections."""
 
 
 class OutboxOptions(Struct, frozen=True, kw_only=True):
@@ -40,12 +52,12 @@ class Outbox:
     """Sends what is put into it.
 
     Args:
-        send: sends a batch.
+        channel: where calls go; closed with the outbox.
         options: bounds and delays.
     """
 
-    def __init__(self, send: Send, options: OutboxOptions | None = None) -> None:
-        self._send = send
+    def __init__(self, channel: Channel, options: OutboxOptions | None = None) -> None:
+        self._channel = channel
         self._options = options or OutboxOptions()
         self._waiting: deque[ApiCall] = deque()
         self._sender: asyncio.Task[Never] | None = None
@@ -71,8 +83,11 @@ class Outbox:
             self._sender.cancel()
             await asyncio.wait({self._sender})
             self._sender = None
-        while self._waiting:
-            await self._send_some()
+        try:
+            while self._waiting:
+                await self._send_some()
+        finally:
+            await self._channel.aclose()
 
     async def _run(self) -> Never:
         delay_s = self._options.first_delay_s
@@ -91,7 +106,7 @@ class Outbox:
         """Take a batch out, and put it back if it could not be sent."""
         batch = [self._waiting.popleft() for _ in range(min(self._options.batch, len(self._waiting)))]
         try:
-            await self._send(batch)
+            await self._channel.send(batch)
         except ConfigError as error:
             self._lose(len(batch), str(error))
         except BaseException:

@@ -20,12 +20,16 @@ class Receiver:
         self.batches: list[list[str]] = []
         self.trouble: Exception | None = None
         self.asked = 0
+        self.is_closed = False
 
     async def send(self, calls: Sequence[ApiCall]) -> None:
         self.asked += 1
         if self.trouble:
             raise self.trouble
         self.batches.append([call.id for call in calls])
+
+    async def aclose(self) -> None:
+        self.is_closed = True
 
     @property
     def taken(self) -> str:
@@ -47,7 +51,7 @@ async def wait_for(condition: Callable[[], bool], what: str) -> None:
 @on_a_loop
 async def test_calls_are_sent_in_order_and_in_batches() -> None:
     receiver = Receiver()
-    outbox = Outbox(receiver.send, QUICK)
+    outbox = Outbox(receiver, QUICK)
     put(outbox, "abcde")
     assert receiver.batches == [], "putting sends nothing"
     await wait_for(lambda: receiver.taken == "abcde", "all are sent")
@@ -60,7 +64,7 @@ async def test_calls_are_sent_in_order_and_in_batches() -> None:
 async def test_calls_wait_in_order_until_somebody_takes_them() -> None:
     receiver = Receiver()
     receiver.trouble = StoreUnavailable("away")
-    outbox = Outbox(receiver.send, QUICK)
+    outbox = Outbox(receiver, QUICK)
     put(outbox, "abc")
     await wait_for(lambda: receiver.asked > 2, "it was tried again")
     receiver.trouble = None
@@ -72,7 +76,7 @@ async def test_calls_wait_in_order_until_somebody_takes_them() -> None:
 @on_a_loop
 async def test_what_does_not_fit_any_more_pushes_the_oldest_out(caplog: pytest.LogCaptureFixture) -> None:
     receiver = Receiver()
-    outbox = Outbox(receiver.send, QUICK)
+    outbox = Outbox(receiver, QUICK)
     put(outbox, "abcdefgh")
     await wait_for(lambda: receiver.taken == "defgh", "the newest are sent")
     assert outbox.lost == 3
@@ -83,7 +87,7 @@ async def test_what_does_not_fit_any_more_pushes_the_oldest_out(caplog: pytest.L
 async def test_calls_that_nobody_will_ever_take_are_counted_and_the_next_are_sent() -> None:
     receiver = Receiver()
     receiver.trouble = ConfigError("wrong token")
-    outbox = Outbox(receiver.send, QUICK)
+    outbox = Outbox(receiver, QUICK)
     put(outbox, "ab")
     await wait_for(lambda: outbox.lost == 2, "they are counted")
     receiver.trouble = None
@@ -94,8 +98,8 @@ async def test_calls_that_nobody_will_ever_take_are_counted_and_the_next_are_sen
 @on_a_loop
 async def test_closing_sends_what_waits() -> None:
     receiver = Receiver()
-    outbox = Outbox(receiver.send, OutboxOptions(linger_s=3600.0))
+    outbox = Outbox(receiver, OutboxOptions(linger_s=3600.0))
     put(outbox, "abc")
     await asyncio.sleep(0)
     await outbox.aclose()
-    assert receiver.taken == "abc"
+    assert (receiver.taken, receiver.is_closed) == ("abc", True)

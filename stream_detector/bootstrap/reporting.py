@@ -1,0 +1,37 @@
+"""Where a program that enforces by itself reports its calls."""
+
+from collections.abc import Sequence
+
+from stream_detector.adapters.collector_calls import CollectorCalls
+from stream_detector.adapters.kafka_calls import KafkaCallLog
+from stream_detector.domain.calls import ApiCall
+from stream_detector.service.outbox import Channel
+from stream_detector.settings import Settings
+
+_KAFKA_TIMEOUT_S = 10.0
+
+
+class _Topic:
+    """The calls topic (a `service.outbox.Channel`)."""
+
+    def __init__(self, log: KafkaCallLog) -> None:
+        self._log = log
+        self.aclose = log.close
+
+    async def send(self, calls: Sequence[ApiCall]) -> None:
+        """Return once the broker has them all."""
+        await self._log.publish(calls, [])
+
+
+def channel_of(settings: Settings) -> Channel:
+    """The topic or the collector that the settings name. Nothing connects before the first call."""
+    if settings.calls_to != "kafka":
+        return CollectorCalls(settings.calls_to, token=settings.collector_token)
+    return _Topic(
+        KafkaCallLog(
+            settings.kafka,
+            topic_calls=settings.topic_calls,
+            topic_dead=settings.topic_dead,
+            timeout_s=_KAFKA_TIMEOUT_S,
+        )
+    )
