@@ -2,7 +2,8 @@
 
 1. `publish` returns when every in-sync replica has every record. The producer is idempotent, so that its own retries
    write nothing twice.
-2. What fails may have been written in part; publishing again may write calls twice.
+2. What fails may have been written in part; publishing again may write calls twice. Dead letters go first: twice they do
+   no harm.
 3. A producer that failed is thrown away with what it still holds. An idempotent one would go on trying for ever, and
    write in the end what its sender has been told to send again.
 """
@@ -86,8 +87,8 @@ class KafkaCallLog:
         dead = [Outgoing(place_of(letter), msgspec.json.encode(letter)) for letter in letters]
         try:
             async with asyncio.timeout(2 * self._timeout_s):
-                await publish(self._producer, self._topic_calls, records)
                 await publish(self._producer, self._topic_dead, dead)
+                await publish(self._producer, self._topic_calls, records)
         except TimeoutError as error:
             await self._give_up()
             message = f"topic {self._topic_calls}: the broker did not answer in time; check that it runs"

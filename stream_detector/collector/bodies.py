@@ -1,5 +1,6 @@
 """Reads the body of a request within bounds: of one body, packed and unpacked, and of all bodies that are being read."""
 
+import asyncio
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -25,10 +26,12 @@ class BodyReader:
 
     Args:
         most_bytes: of one body, unpacked.
+        within_s: a sender gets so long for its body.
     """
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, most_bytes: int, within_s: float = 60.0) -> None:
         self._most_bytes = most_bytes
+        self._within_s = within_s
         self._free_bytes = _BODIES_AT_ONCE * most_bytes
 
     @contextmanager
@@ -55,19 +58,28 @@ class BodyReader:
         """The body, unpacked.
 
         Raises:
-            Refusal: too large (413), packed in a way that is not known (415), or damaged (400).
+            Refusal: too slow (408), too large (413), packed in a way that is not known (415), or damaged (400).
         """
+        try:
+            async with asyncio.timeout(self._within_s):
+                body = await self._gathered(chunks)
+        except TimeoutError as error:
+            message = f"the body must arrive within {self._within_s:.0f} s; send smaller batches"
+            raise Refusal(408, message) from error
+        if encoding in {"", "identity"}:
+            return body
+        if encoding != "gzip":
+            message = f"content-encoding: must be gzip or identity, got {encoding[:40]!r}"
+            raise Refusal(415, message)
+        return self._unpacked(body)
+
+    async def _gathered(self, chunks: Chunks) -> bytes:
         body = bytearray()
         async for chunk in chunks:
             body += chunk
             if len(body) > self._most_bytes:
                 raise self._too_large()
-        if encoding in {"", "identity"}:
-            return bytes(body)
-        if encoding != "gzip":
-            message = f"content-encoding: must be gzip or identity, got {encoding[:40]!r}"
-            raise Refusal(415, message)
-        return self._unpacked(bytes(body))
+        return bytes(body)
 
     def _unpacked(self, body: bytes) -> bytes:
         unpacked = bytearray()

@@ -3,6 +3,7 @@
 * 200: Kafka has everything; documents that could not be used are dead letters there, and are listed in the answer.
 * 202: so it has, but for halves of calls, which wait in memory for the other half.
 * 400, 401, 404, 405, 413, 415: this body will never be taken; do not send it again.
+* 408: the body did not arrive in time.
 * 503 with `Retry-After`: send it again.
 
 OTLP has its own words for the first two: always 200, and a partial success.
@@ -27,6 +28,7 @@ _TITLES = {
     401: "Unauthorized",
     404: "Not Found",
     405: "Method Not Allowed",
+    408: "Request Timeout",
     413: "Content Too Large",
     415: "Unsupported Media Type",
     503: "Service Unavailable",

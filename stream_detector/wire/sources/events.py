@@ -8,7 +8,7 @@
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, TypeVar
 
@@ -27,6 +27,9 @@ UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that it cannot decode; none of them shows text of a document."""
 
 _Document = TypeVar("_Document")
+MOST_DOCUMENTS = 50_000
+"""Of one body: what is said of each must fit into memory."""
+_MOST_NOTES = 1000
 _REQUIRED = ("id", "ts", "client")
 _MAX_ID_CHARS = 256
 _SECRET = frozenset({"prompt", "sketch", "params"})
@@ -70,7 +73,7 @@ class Found(Struct):
     skipped: int = 0
     """Documents that tell of no model call."""
     left_out: list[str] = field(default_factory=list)
-    """Fields that were left out, and why."""
+    """Fields that were left out, and why; at most a thousand."""
     unreadable: bool = False
     """Nothing could be read at all."""
 
@@ -82,7 +85,7 @@ def unreadable(body: bytes, detail: str) -> Found:
 
 
 def gather(
-    documents: Iterable[_Document],
+    documents: Sequence[_Document],
     read: Callable[[_Document], Draft | ApiCall | None],
     *,
     sketch: Sketching,
@@ -99,6 +102,10 @@ def gather(
         part: of a call that a document tells, where it does not say so itself.
         size: of a document, in bytes.
     """
+    if len(documents) > MOST_DOCUMENTS:
+        detail = f"{len(documents)} documents, must be at most {MOST_DOCUMENTS} in one body; send smaller batches"
+        error = MalformedCall(RejectReason.TOO_LARGE, detail)
+        return Found(refused=[Rejected(0, error, sum(map(size, documents)), {})], unreadable=True)
     found = Found()
     for index, document in enumerate(documents):
         draft: Draft | ApiCall | None = None
@@ -145,7 +152,8 @@ def _checked(fields: dict[str, object], notes: list[str]) -> ApiCall:
             name, _, rest = reason.partition(":")[0].partition(".")
             if name in _REQUIRED or name not in fields:
                 raise MalformedCall(RejectReason.INVALID_FIELD, reason) from error
-            notes.append(reason)
+            if len(notes) < _MOST_NOTES:
+                notes.append(reason)
             _leave_out(fields, name, rest.partition("[")[0])
 
 
