@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 import uvloop
 
 from stream_detector.adapters.logs import configure
+from stream_detector.bootstrap.identity import identity_of
 from stream_detector.bootstrap.parts import clock_of, stores_of
 from stream_detector.domain.errors import StreamDetectorError
 from stream_detector.hook.envoy.family import Family
@@ -71,6 +72,7 @@ async def _run(settings: Settings, address: str, parent: socket.socket) -> None:
             random=random.Random().random,  # noqa: S311 - spreads reconnects
             options=EnvoyOptions(
                 address=address,
+                identity=identity_of(settings),
                 client_header=settings.hook_client_header,
                 call_header=settings.hook_call_header,
                 failure=settings.hook_failure,

@@ -11,6 +11,7 @@ from gateways.hooks import HandClock, HandTimer, RecordingObserver
 
 from stream_detector.adapters.memory import MemoryLimiter
 from stream_detector.domain.decisions import Decision, Limit
+from stream_detector.domain.identity import Identity
 from stream_detector.domain.verdicts import Failure
 from stream_detector.hook.envoy.authorization import Authorization
 from stream_detector.hook.envoy.rate_limit import RateLimit
@@ -47,6 +48,7 @@ class EnvoyBench:
         failure: Failure = Failure.OPEN,
         unidentified: Failure = Failure.OPEN,
         is_fresh: bool = True,
+        identity: Identity = Identity(),  # noqa: B008 - immutable
     ) -> None:
         self.observer, self.clock, timer, table = RecordingObserver(), HandClock(), HandTimer(), DecisionTable()
         for each in decisions:
@@ -63,9 +65,16 @@ class EnvoyBench:
             doubt=Doubt(failure=failure, unidentified=unidentified, limiter_timeout_s=0.05),
         )
         self._authorization = Authorization(
-            judge=judge, observer=self.observer, client_header="X-Client-Id", call_header="x-request-id", timer=timer
+            judge=judge,
+            identity=identity,
+            observer=self.observer,
+            client_header="X-Client-Id",
+            call_header="x-request-id",
+            timer=timer,
         )
-        self._rate_limit = RateLimit(judge=judge, observer=self.observer, failure=failure, timer=timer)
+        self._rate_limit = RateLimit(
+            judge=judge, identity=identity, observer=self.observer, failure=failure, timer=timer
+        )
 
     def check(self, request: CheckRequest | str) -> CheckResponse:
         """The answer to ext_authz about a request, or about a call of a client."""

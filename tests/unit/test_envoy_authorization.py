@@ -9,6 +9,7 @@ from google.protobuf.json_format import MessageToDict
 
 from stream_detector.domain.decisions import Action, Limit
 from stream_detector.domain.errors import StoreUnavailable
+from stream_detector.domain.identity import Evidence, Identity
 from stream_detector.domain.verdicts import Cause, Failure
 from stream_detector.ports import Admission
 
@@ -174,3 +175,12 @@ def test_every_answer_is_observed() -> None:
     bench.check("mallory")
     bench.check("carol")
     assert [each.action for each in bench.observer.verdicts] == [Action.BLOCK, Action.ALLOW]
+
+
+def test_a_key_is_known_by_its_keyed_hash() -> None:
+    identity = Identity(Evidence.KEY, salt=b"salt of many bytes")
+    client = identity.of("sk-1")
+    assert client
+    bench = EnvoyBench(decision(client), identity=identity)
+    assert bench.check("Bearer sk-1").denied_response.status.code == 403
+    assert bench.check("sk-2").HasField("ok_response")

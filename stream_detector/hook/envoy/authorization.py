@@ -19,9 +19,10 @@ from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 from grpc import StatusCode
 from msgspec import Struct
 
+from stream_detector.domain.identity import Identity
 from stream_detector.domain.verdicts import Verdict
 from stream_detector.hook.answers import Answer, Dialect, answer
-from stream_detector.hook.envoy.fields import MARK, client_in
+from stream_detector.hook.envoy.fields import MARK
 from stream_detector.hook.envoy.units import UnitRate, exact_rate
 from stream_detector.hook.judge import Judge
 from stream_detector.hook.needs import Field, ask_of
@@ -46,7 +47,8 @@ class Authorization:
     Args:
         judge: decides.
         observer: hears of every answer.
-        client_header: request header that holds the client id; the gateway must overwrite what a client sends.
+        identity: makes a client id of what the gateway passes on.
+        client_header: request header that holds it; the gateway must overwrite what a client sends.
         call_header: request header that holds the id of the call.
         timer: seconds that never go back, of the finest resolution.
     """
@@ -56,12 +58,14 @@ class Authorization:
         *,
         judge: Judge,
         observer: HookObserver,
+        identity: Identity,
         client_header: str,
         call_header: str,
         timer: Callable[[], float],
     ) -> None:
         self._judge = judge
         self._observer = observer
+        self._identity = identity
         self._client_header = client_header.lower()
         self._call_header = call_header.lower()
         self._timer = timer
@@ -70,7 +74,7 @@ class Authorization:
         """May this call pass?"""
         started = self._timer()
         field = _fields(request.attributes.request.http)
-        client = client_in(field(self._client_header) or "")
+        client = self._identity.of(field(self._client_header))
         limits = request.attributes.context_extensions.get("limits", "")
         reply = await self._reply(client, lambda: ask_of(field, self._call_header), limits)
         self._observer.answered(reply.verdict, self._timer() - started)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from stream_detector.domain.identity import Identity
 from stream_detector.domain.verdicts import Failure
 from stream_detector.hook.envoy.authorization import Authorization
 from stream_detector.hook.envoy.rate_limit import RateLimit
@@ -28,6 +29,7 @@ class EnvoyOptions(Struct, frozen=True, kw_only=True):
 
     address: str
     """Of `server.grpc_address`."""
+    identity: Identity
     client_header: str
     call_header: str
     failure: Failure
@@ -79,12 +81,17 @@ class EnvoyHook:
         self._authorization = Authorization(
             judge=self._guard.judge,
             observer=observer,
+            identity=options.identity,
             client_header=options.client_header,
             call_header=options.call_header,
             timer=monotonic,
         )
         self._rate_limit = RateLimit(
-            judge=self._guard.judge, observer=observer, failure=options.failure, timer=monotonic
+            judge=self._guard.judge,
+            identity=options.identity,
+            observer=observer,
+            failure=options.failure,
+            timer=monotonic,
         )
 
     async def run(self, stop: asyncio.Event, on_listening: Callable[[], None] = lambda: None) -> None:

@@ -23,8 +23,9 @@ from msgspec import Struct
 
 from stream_detector.domain.decisions import Action
 from stream_detector.domain.errors import StoreUnavailable
+from stream_detector.domain.identity import Identity
 from stream_detector.domain.verdicts import Cause, Failure, Verdict
-from stream_detector.hook.envoy.fields import call_in, client_in
+from stream_detector.hook.envoy.fields import call_in
 from stream_detector.hook.envoy.statuses import response_of
 from stream_detector.hook.judge import Judge
 from stream_detector.hook.observer import HookObserver
@@ -53,6 +54,7 @@ class RateLimit:
 
     Args:
         judge: decides.
+        identity: makes a client id of the descriptor's `client_id`.
         observer: hears of every client that was asked about, and of answers that took too long.
         failure: what to answer then.
         timer: seconds that never go back, of the finest resolution.
@@ -63,12 +65,14 @@ class RateLimit:
         self,
         *,
         judge: Judge,
+        identity: Identity,
         observer: HookObserver,
         failure: Failure,
         timer: Callable[[], float],
         budget_s: float = _BUDGET_S,
     ) -> None:
         self._judge = judge
+        self._identity = identity
         self._observer = observer
         self._too_late = Verdict(Action.ALLOW if failure is Failure.OPEN else Action.BLOCK, Cause.LIMITER_DOWN)
         self._timer = timer
@@ -77,7 +81,7 @@ class RateLimit:
     async def ShouldRateLimit(self, request: RateLimitRequest, context: Any) -> RateLimitResponse:  # noqa: ANN401, N802 - gRPC's name
         """May what the descriptors describe go on?"""
         started = self._timer()
-        charges = _charges(request)
+        charges = self._charges(request)
         verdicts, _ = await asyncio.gather(self._judged(charges), self._settled(charges))
         seconds = self._timer() - started
         for verdict in verdicts.values():
@@ -85,6 +89,13 @@ class RateLimit:
         if any(verdict.action is Action.BLOCK and verdict.cause in _OUR_TROUBLE for verdict in verdicts.values()):
             await context.abort(StatusCode.UNAVAILABLE, "the hook cannot know; check that it reaches Redis")
         return response_of([None if charge is None or charge.tokens else verdicts[charge.client] for charge in charges])
+
+    def _charges(self, request: RateLimitRequest) -> list[_Charge | None]:
+        """One per descriptor, in their order; None for one that is about no client."""
+        looked_into = [
+            _charge(each, request.hits_addend, self._identity) for each in request.descriptors[:_MAX_DESCRIPTORS]
+        ]
+        return looked_into + [None] * (len(request.descriptors) - len(looked_into))
 
     async def _judged(self, charges: Iterable[_Charge | None]) -> dict[str, Verdict]:
         greatest: dict[str, _Charge] = {}
@@ -120,15 +131,9 @@ class RateLimit:
             self._observer.limiter_failed()
 
 
-def _charges(request: RateLimitRequest) -> list[_Charge | None]:
-    """One per descriptor, in their order; None for one that is about no client."""
-    looked_into = [_charge(each, request.hits_addend) for each in request.descriptors[:_MAX_DESCRIPTORS]]
-    return looked_into + [None] * (len(request.descriptors) - len(looked_into))
-
-
-def _charge(descriptor: RateLimitDescriptor, default_hits: int) -> _Charge | None:
+def _charge(descriptor: RateLimitDescriptor, default_hits: int, identity: Identity) -> _Charge | None:
     entries = {entry.key: entry.value for entry in descriptor.entries}
-    client = client_in(entries.get("client_id", ""))
+    client = identity.of(entries.get("client_id"))
     if client is None:
         return None
     hits = descriptor.hits_addend.value if descriptor.HasField("hits_addend") else default_hits or None
