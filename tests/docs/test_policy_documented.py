@@ -86,7 +86,7 @@ def test_example_file_leaves_nothing_out() -> None:
     assert all(set(part) == {"mode", "weight"} for part in content["detectors"].values())
 
 
-@pytest.mark.parametrize("block", blocks("toml"), ids=str)
+@pytest.mark.parametrize("block", [each for each in blocks("toml") if each.page != "sources.md"], ids=str)
 def test_every_snippet_is_accepted(block: Block, tmp_path: Path) -> None:
     path = tmp_path / "policy.toml"
     path.write_text(block.text)
