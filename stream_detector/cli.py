@@ -155,7 +155,9 @@ def client_id() -> None:
 
     client = identity_of(Settings.from_env(os.environ)).of(sys.stdin.readline().rstrip("\n"))
     if client is None:
-        message = "standard input: names no client; write the header's value as the gateway passes it on, and a line end"
+        message = (
+            "standard input: names no client; write the header's value as the gateway passes it on, and a line end"
+        )
         raise ConfigError(message)
     typer.echo(client)
 

@@ -91,6 +91,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Request header that holds the id of the call, for limits of tokens and open calls."""
     hook_feed_token: Annotated[str, Meta(pattern=r"^([!-~]{16,256})?$")] = ""
     """Secret that opens the decision feed of the hook; empty for no feed."""
+    hook_calls_to: Annotated[str, Meta(pattern=r"^(kafka|https?://\S+)?$")] = ""
+    """Where the hook reports the calls that it is asked about: the calls topic, or a collector; empty for nowhere."""
     hook_failure: Failure = Failure.OPEN
     """Answer when neither the table nor Redis can say (the table is older than `hook_stale_after_s`)."""
     hook_stale_after_s: PositiveSeconds = 300.0
@@ -207,17 +209,13 @@ def load_policy(path: str) -> Policy:
 
 def _contradictions(policy: Policy) -> Iterator[str]:
     """What the types cannot tell."""
-    mark, throttle, block = policy.mark, policy.throttle, policy.block
-    if mark.release > mark.risk:
-        yield f"mark.release: {mark.release} is above mark.risk, must be <= {mark.risk}"
-    if mark.risk > throttle.risk:
-        yield f"mark.risk: {mark.risk} is above throttle.risk, must be <= {throttle.risk}"
-    if throttle.release > throttle.risk:
-        yield f"throttle.release: {throttle.release} is above throttle.risk, must be <= {throttle.risk}"
-    if block.release > block.risk:
-        yield f"block.release: {block.release} is above block.risk, must be <= {block.risk}"
-    if block.risk < throttle.risk:
-        yield f"block.risk: {block.risk} is below throttle.risk, must be >= {throttle.risk}"
+    for name, rung in (("mark", policy.mark), ("throttle", policy.throttle), ("block", policy.block)):
+        if rung.release > rung.risk:
+            yield f"{name}.release: {rung.release} is above {name}.risk, must be <= {rung.risk}"
+    if policy.mark.risk > policy.throttle.risk:
+        yield f"mark.risk: {policy.mark.risk} is above throttle.risk, must be <= {policy.throttle.risk}"
+    if policy.block.risk < policy.throttle.risk:
+        yield f"block.risk: {policy.block.risk} is below throttle.risk, must be >= {policy.throttle.risk}"
     known = detector_names()
     for name in policy.detectors:
         if name not in known:

@@ -20,11 +20,12 @@ class CollectorCalls:
     Args:
         address: such as `http://collector:9110`.
         token: what it wants to hear; empty for nothing.
+        half: which half of calls this is, `request` or `completion`; empty for whole calls.
         timeout_s: a collector that does not answer within it is away.
     """
 
-    def __init__(self, address: str, *, token: str, timeout_s: float = 10.0) -> None:
-        self._url = address.rstrip("/") + _PATH
+    def __init__(self, address: str, *, token: str, half: str = "", timeout_s: float = 10.0) -> None:
+        self._url = address.rstrip("/") + _PATH + (f"?event={half}" if half else "")
         self._headers = {"content-type": "application/x-ndjson"}
         if token:
             self._headers["authorization"] = f"Bearer {token}"

@@ -1,9 +1,11 @@
 """The hook process."""
 
 import asyncio
+import contextlib
 import random
 import signal
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 import uvloop
 from prometheus_client import CollectorRegistry
@@ -12,8 +14,10 @@ from stream_detector.adapters.hook_metrics import PrometheusHookObserver
 from stream_detector.adapters.logs import configure
 from stream_detector.bootstrap.identity import identity_of
 from stream_detector.bootstrap.parts import clock_of, stores_of
+from stream_detector.domain.errors import StoreUnavailable
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.process import Hook, HookOptions
+from stream_detector.service.outbox import Outbox
 from stream_detector.settings import Settings
 
 
@@ -32,7 +36,7 @@ async def _run(settings: Settings) -> None:
     stop = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
-    async with stores_of(settings) as stores, _grpc(settings, observer):
+    async with stores_of(settings) as stores, _grpc(settings, observer), _outbox(settings) as outbox:
         hook = Hook(
             store=stores.decisions,
             limiter=stores.limiter,
@@ -51,6 +55,7 @@ async def _run(settings: Settings) -> None:
                 unidentified=settings.hook_unidentified,
                 stale_after_s=settings.hook_stale_after_s,
             ),
+            report=outbox.put if outbox is not None else None,
         )
         await hook.run(stop)
 
@@ -61,3 +66,19 @@ def _grpc(settings: Settings, observer: HookObserver) -> AbstractAsyncContextMan
     from stream_detector.bootstrap.hook_grpc import grpc_processes  # noqa: PLC0415 - an extra
 
     return grpc_processes(settings, observer)
+
+
+@asynccontextmanager
+async def _outbox(settings: Settings) -> AsyncIterator[Outbox | None]:
+    """Where the calls go that the hook was asked about."""
+    if not settings.hook_calls_to:
+        yield None
+        return
+    from stream_detector.bootstrap.reporting import channel_of  # noqa: PLC0415 - an extra
+
+    outbox = Outbox(channel_of(settings, settings.hook_calls_to, half="request"))
+    try:
+        yield outbox
+    finally:
+        with contextlib.suppress(StoreUnavailable):  # it has said so before
+            await outbox.aclose()

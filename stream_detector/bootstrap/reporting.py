@@ -23,10 +23,16 @@ class _Topic:
         await self._log.publish(calls, [])
 
 
-def channel_of(settings: Settings) -> Channel:
-    """The topic or the collector that the settings name. Nothing connects before the first call."""
-    if settings.calls_to != "kafka":
-        return CollectorCalls(settings.calls_to, token=settings.collector_token)
+def channel_of(settings: Settings, calls_to: str, half: str = "") -> Channel:
+    """The topic or a collector. Nothing connects before the first call.
+
+    Args:
+        settings: how to reach them.
+        calls_to: `kafka`, or the collector's address.
+        half: which half of calls is reported, where a collector pairs them; empty for whole calls.
+    """
+    if calls_to != "kafka":
+        return CollectorCalls(calls_to, token=settings.collector_token, half=half)
     return _Topic(
         KafkaCallLog(
             settings.kafka,

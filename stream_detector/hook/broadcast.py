@@ -113,7 +113,17 @@ class Broadcast:
                     if standing is not None:
                         ruling = standing.ruling
                         lines.append(
-                            _line(Order(kind, key, ruling.action, ruling.mode, ruling.limit, standing.mark, standing.expires_at))
+                            _line(
+                                Order(
+                                    kind,
+                                    key,
+                                    ruling.action,
+                                    ruling.mode,
+                                    ruling.limit,
+                                    standing.mark,
+                                    standing.expires_at,
+                                )
+                            )
                         )
                 yield b"".join(lines)
                 await asyncio.sleep(0)
@@ -137,7 +147,9 @@ class Broadcast:
 
 def _order(decision: Decision) -> Order:
     subject = decision.subject
-    return Order(subject.kind, subject.key, decision.action, decision.mode, decision.limit, decision.mark, decision.expires_at)
+    return Order(
+        subject.kind, subject.key, decision.action, decision.mode, decision.limit, decision.mark, decision.expires_at
+    )
 
 
 def _line(order: Order) -> bytes:

@@ -17,12 +17,15 @@ from granian.rsgi import ProtocolClosed
 
 from stream_detector.domain.errors import StoreUnavailable
 from stream_detector.domain.identity import Identity
+from stream_detector.domain.verdicts import Verdict
 from stream_detector.hook.answers import Answer, Dialect, answer
 from stream_detector.hook.broadcast import Broadcast, Page, Question
 from stream_detector.hook.freshness import Freshness
 from stream_detector.hook.judge import Judge
 from stream_detector.hook.needs import Field, ask_of, use_of
 from stream_detector.hook.observer import HookObserver
+from stream_detector.hook.seen import Report, call_of
+from stream_detector.ports import Clock
 
 _TEXT: Final = [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]
 _METRICS: Final = [("content-type", "text/plain; version=0.0.4; charset=utf-8")]
@@ -83,6 +86,8 @@ class HookApp:
         identity: makes a client id of what the gateway passes on.
         client_header: request header that holds it; the gateway must overwrite what a client sends.
         call_header: request header that holds the id of the call, for limits of tokens and open calls.
+        report: takes every call that was asked about; None for nobody.
+        clock: event time of these calls.
         timer: seconds that never go back, of the finest resolution.
     """
 
@@ -97,6 +102,8 @@ class HookApp:
         identity: Identity,
         client_header: str,
         call_header: str,
+        report: Report | None,
+        clock: Clock,
         timer: Callable[[], float],
     ) -> None:
         self._judge = judge
@@ -107,6 +114,7 @@ class HookApp:
         self._identity = identity
         self._client_header = client_header.lower()
         self._call_header = call_header.lower()
+        self._report, self._clock = report, clock
         self._timer = timer
 
     async def __rsgi__(self, request: Request, responder: Responder) -> None:
@@ -125,9 +133,25 @@ class HookApp:
 
     async def _check(self, request: Request, responder: Responder, dialect: Dialect) -> None:
         started, headers = self._timer(), request.headers
-        verdict = await self._judge.check(self._client(headers), lambda: ask_of(_fields(headers), self._call_header))
+        client = self._client(headers)
+        verdict = await self._judge.check(client, lambda: ask_of(_fields(headers), self._call_header))
         _send(answer(verdict, dialect), responder)
         self._observer.answered(verdict, self._timer() - started)
+        if self._report is not None and client is not None:
+            self._tell(self._report, request, client, verdict)
+
+    def _tell(self, report: Report, request: Request, client: str, verdict: Verdict) -> None:
+        field = _fields(request.headers)
+        call = call_of(
+            field,
+            path=request.path.removeprefix("/check-nginx").removeprefix("/check"),
+            client=client,
+            call=ask_of(field, self._call_header).call,
+            ts=self._clock.now_s(),
+            verdict=verdict,
+        )
+        if call is not None:
+            report(call)
 
     async def _settle(self, headers: RequestHeaders) -> Answer:
         client = self._client(headers)

@@ -16,6 +16,7 @@ from stream_detector.hook.guard import Guard
 from stream_detector.hook.http import HookApp
 from stream_detector.hook.judge import Doubt
 from stream_detector.hook.observer import HookObserver
+from stream_detector.hook.seen import Report
 from stream_detector.hook.server import serve
 from stream_detector.ports import Clock, DecisionStore, Limiter
 
@@ -48,6 +49,7 @@ class Hook:
         render_metrics: the page for Prometheus.
         random: 0 to 1; spreads the reconnecting of many hooks.
         options: what the operator sets.
+        report: takes every call that was asked about; None for nobody.
         monotonic: seconds that never go back; measures the age of the table and the time of an answer.
     """
 
@@ -61,6 +63,7 @@ class Hook:
         render_metrics: Callable[[], bytes],
         random: Callable[[], float],
         options: HookOptions,
+        report: Report | None = None,
         monotonic: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._options = options
@@ -92,6 +95,8 @@ class Hook:
             identity=options.identity,
             client_header=options.client_header,
             call_header=options.call_header,
+            report=report,
+            clock=clock,
             timer=monotonic,
         )
 

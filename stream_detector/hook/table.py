@@ -58,7 +58,9 @@ class DecisionTable:
     def put(self, decision: Decision) -> None:
         """Take a decision; it replaces the subject's earlier one."""
         ruling = _ruling(decision.action, decision.mode, decision.limit)
-        self._shelves[decision.subject.kind].put(decision.subject.key, Standing(ruling, decision.expires_at, decision.mark))
+        self._shelves[decision.subject.kind].put(
+            decision.subject.key, Standing(ruling, decision.expires_at, decision.mark)
+        )
 
     def sweep(self, now_s: float, *, at_most: int) -> int:
         """Forget expired subjects.

@@ -81,6 +81,7 @@ async def test_everything_that_stands_is_read_and_then_the_changes(redis_url: st
             "action": "block",
             "mode": "enforce",
             "limit": None,
+            "mark": "",
             "expires_at": NOON_S + 600,
         }
         assert by_key["tom"]["limit"]["output_tokens"] == 1000

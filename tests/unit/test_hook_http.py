@@ -1,8 +1,9 @@
 import asyncio
 
 import pytest
-from gateways.hooks import FakeLimiter, HandClock, HandTimer, RecordingObserver, decision
+from gateways.hooks import NOON_S, FakeLimiter, HandClock, HandTimer, RecordingObserver, decision
 
+from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.decisions import Action
 from stream_detector.domain.errors import StoreUnavailable
 from stream_detector.domain.identity import Identity
@@ -52,6 +53,7 @@ class Bench:
         table.put(decision("tom", Action.THROTTLE))
         refused = Admission(allowed=False, remaining=0, retry_after_s=3.0, reset_after_s=3.0)
         self.limiter = FakeLimiter(refused)
+        self.reported: list[ApiCall] = []
         judge = Judge(
             table=table,
             freshness=freshness,
@@ -69,6 +71,8 @@ class Bench:
             identity=Identity(),
             client_header="X-Client-Id",
             call_header="X-Request-Id",
+            report=self.reported.append,
+            clock=HandClock(),
             timer=timer,
         )
 
@@ -168,3 +172,35 @@ def test_a_limiter_that_is_away_cannot_settle() -> None:
     bench = Bench()
     bench.limiter.answer = StoreUnavailable("gone")
     assert bench.ask("/settle", "tom", **NEEDS).status == 503
+
+
+def test_every_call_that_was_asked_about_is_reported() -> None:
+    bench = Bench()
+    where = {"x_forwarded_for": "6.6.6.6, 203.0.113.7", "user_agent": "OpenAI/Python 1.75.0", "x_request_id": "r-1"}
+    bench.ask("/check/v1/chat/completions", "bob", **where)
+    bench.ask("/check-nginx/v1/models", "tom")
+    bench.ask("/check", "alice")
+    passed, throttled, blocked = bench.reported
+    assert passed == ApiCall(
+        id="r-1",
+        ts=NOON_S,
+        client="bob",
+        ip="203.0.113.7",
+        ua="OpenAI/Python 1.75.0",
+        route="/v1/chat/completions",
+    )
+    assert (throttled.client, throttled.route, throttled.status) == ("tom", "/v1/models", 429)
+    assert (blocked.client, blocked.route, blocked.status) == ("alice", None, 403)
+    assert len({call.id for call in bench.reported}) == 3
+
+
+def test_calls_of_nobody_are_not_reported() -> None:
+    bench = Bench()
+    bench.ask("/check")
+    assert bench.reported == []
+
+
+def test_an_address_that_is_none_is_left_out() -> None:
+    bench = Bench()
+    bench.ask("/check", "bob", x_forwarded_for="203.0.113.7, not an address")
+    assert [call.ip for call in bench.reported] == [None]
