@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from stream_detector.adapters.collector_metrics import PrometheusCollectorObserver
 from stream_detector.adapters.kafka_calls import KafkaCallLog
 from stream_detector.adapters.logs import configure
+from stream_detector.bootstrap.identity import identity_of
 from stream_detector.bootstrap.parts import sketcher_of
 from stream_detector.collector.bodies import BodyReader
 from stream_detector.collector.http import CollectorApp
@@ -23,6 +24,7 @@ from stream_detector.domain.errors import ConfigError
 from stream_detector.hook.server import serve
 from stream_detector.service.pairing import Pairing, PairingOptions
 from stream_detector.settings import Settings
+from stream_detector.wire.sources.events import Discretion
 from stream_detector.wire.sources.mapped import FieldMap
 
 _STOP_WITHIN_S = 15.0
@@ -82,7 +84,7 @@ async def _run(settings: Settings, field_map: FieldMap | None, executor: ThreadP
         routes=paths,
         writer=writer,
         bodies=BodyReader(settings.collector_max_body_bytes),
-        sketch=sketcher_of(settings).sketch,
+        discretion=Discretion(sketcher_of(settings).sketch, identity_of(settings)),
         executor=executor,
         observer=observer,
         render_metrics=observer.render,

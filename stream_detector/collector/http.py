@@ -17,7 +17,7 @@ from stream_detector.collector.replies import Refusal, Reply, problem, taken, ta
 from stream_detector.collector.routes import JSON, PROTOBUF, Posted, Route
 from stream_detector.collector.writer import Writer
 from stream_detector.domain.errors import StoreUnavailable
-from stream_detector.wire.sources.events import Found, Part, Sketching
+from stream_detector.wire.sources.events import Discretion, Found, Part
 
 _TEXT: Final = [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]
 _METRICS: Final = [("content-type", "text/plain; version=0.0.4; charset=utf-8")]
@@ -69,7 +69,7 @@ class CollectorApp:
         routes: path -> what it takes.
         writer: stores it.
         bodies: reads bodies within bounds.
-        sketch: makes the sketch of a text.
+        discretion: what becomes of texts and of those who are named.
         executor: of one thread: reading a large body must not keep others from being answered.
         observer: hears of every answer.
         render_metrics: the page for Prometheus.
@@ -82,7 +82,7 @@ class CollectorApp:
         routes: Mapping[str, Route],
         writer: Writer,
         bodies: BodyReader,
-        sketch: Sketching,
+        discretion: Discretion,
         executor: Executor,
         observer: CollectorObserver,
         render_metrics: Callable[[], bytes],
@@ -91,7 +91,7 @@ class CollectorApp:
         self._routes = routes
         self._writer = writer
         self._bodies = bodies
-        self._sketch = sketch
+        self._discretion = discretion
         self._executor = executor
         self._observer = observer
         self._render_metrics = render_metrics
@@ -123,7 +123,7 @@ class CollectorApp:
             return problem(refusal)
 
     async def _read(self, route: Route, posted: Posted) -> Found:
-        found = await asyncio.get_running_loop().run_in_executor(self._executor, route.read, posted, self._sketch)
+        found = await asyncio.get_running_loop().run_in_executor(self._executor, route.read, posted, self._discretion)
         self._observer.read(route.source, events=len(found.events), skipped=found.skipped, left_out=len(found.left_out))
         return found
 

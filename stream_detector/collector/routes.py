@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from stream_detector.wire.sources import call_lines, cloudevents, envoy_log, litellm_log, otlp
-from stream_detector.wire.sources.events import Found, Part, Sketching
+from stream_detector.wire.sources.events import Discretion, Found, Part
 from stream_detector.wire.sources.mapped import FieldMap
 
 PROTOBUF: Final = "application/x-protobuf"
@@ -29,7 +29,7 @@ class Route(Struct, frozen=True):
 
     source: str
     """Label of the metrics, and name in dead letters."""
-    read: Callable[[Posted, Sketching], Found]
+    read: Callable[[Posted, Discretion], Found]
     signal: otlp.Signal | None = None
     """Of OTLP, which has answers of its own."""
 
@@ -44,25 +44,29 @@ def routes(client_attribute: str, field_map: FieldMap | None) -> dict[str, Route
     found = {
         "/v1/logs": _otlp("otlp_logs", otlp.Signal.LOGS, client_attribute),
         "/v1/traces": _otlp("otlp_traces", otlp.Signal.TRACES, client_attribute),
-        "/v1/calls": Route("calls", lambda posted, sketch: call_lines.read(posted.body, sketch, posted.part)),
-        "/v1/litellm": Route("litellm", lambda posted, sketch: litellm_log.read(posted.body, sketch, posted.part)),
-        "/v1/envoy": Route("envoy", lambda posted, sketch: envoy_log.read(posted.body, sketch, posted.part)),
+        "/v1/calls": Route("calls", lambda posted, discretion: call_lines.read(posted.body, discretion, posted.part)),
+        "/v1/litellm": Route(
+            "litellm", lambda posted, discretion: litellm_log.read(posted.body, discretion, posted.part)
+        ),
+        "/v1/envoy": Route("envoy", lambda posted, discretion: envoy_log.read(posted.body, discretion, posted.part)),
         "/v1/events": Route("events", _cloudevents),
     }
     if field_map is not None:
-        found["/v1/mapped"] = Route("mapped", lambda posted, sketch: field_map.read(posted.body, sketch, posted.part))
+        found["/v1/mapped"] = Route(
+            "mapped", lambda posted, discretion: field_map.read(posted.body, discretion, posted.part)
+        )
     return found
 
 
 def _otlp(source: str, signal: otlp.Signal, client_attribute: str) -> Route:
-    def read(posted: Posted, sketch: Sketching) -> Found:
+    def read(posted: Posted, discretion: Discretion) -> Found:
         encoding = otlp.Encoding.PROTOBUF if posted.kind == PROTOBUF else otlp.Encoding.JSON
         return otlp.read(
-            posted.body, sketch, posted.part, signal=signal, encoding=encoding, client_attribute=client_attribute
+            posted.body, discretion, posted.part, signal=signal, encoding=encoding, client_attribute=client_attribute
         )
 
     return Route(source, read, signal)
 
 
-def _cloudevents(posted: Posted, sketch: Sketching) -> Found:
-    return cloudevents.read(posted.body, sketch, posted.part, headers=posted.headers)
+def _cloudevents(posted: Posted, discretion: Discretion) -> Found:
+    return cloudevents.read(posted.body, discretion, posted.part, headers=posted.headers)

@@ -15,11 +15,12 @@ from stream_detector.collector.replies import taken
 from stream_detector.collector.routes import JSON, Posted, routes
 from stream_detector.detection.sketching import Sketcher
 from stream_detector.wire.sources import call_lines, envoy_log
-from stream_detector.wire.sources.events import Found, Part
+from stream_detector.wire.sources.events import Discretion, Found, Part
 from stream_detector.wire.sources.mapped import FieldMap
 
 _PAGE = ROOT / "docs" / "sources.md"
 _SKETCH = Sketcher(b"salt").sketch
+_DISCRETION = Discretion(_SKETCH)
 _FIELD_MAP = FieldMap.parse(blocks("toml", path=_PAGE)[0].text, "docs/sources.md")
 _ROUTES = routes("stream_detector.client", _FIELD_MAP)
 
@@ -55,7 +56,7 @@ def test_page_names_every_path_and_no_other() -> None:
 @pytest.mark.parametrize("curl", list(_curls()), ids=lambda curl: f"{curl.path} {curl.part}")
 def test_what_curl_posts_is_accepted(curl: _Curl) -> None:
     kind = curl.headers["content-type"]
-    found = _ROUTES[curl.path].read(Posted(curl.body, kind, curl.part, curl.headers), _SKETCH)
+    found = _ROUTES[curl.path].read(Posted(curl.body, kind, curl.part, curl.headers), _DISCRETION)
     assert (len(found.events), found.refused, found.left_out) == (1, [], [])
     assert found.events[0].part is curl.part
 
@@ -68,7 +69,7 @@ def test_the_line_of_envoys_log_has_what_the_format_gives_and_is_accepted() -> N
     formats = [yaml.safe_load(block.text) for block in blocks("yaml", path=_PAGE) if "access_log" in block.text]
     (log_format,) = (each["access_log"][0]["typed_config"]["log_format"]["json_format"] for each in formats)
     line = next(each for each in _json_examples() if "start_time" in each)
-    found = envoy_log.read(json.dumps(line).encode(), _SKETCH)
+    found = envoy_log.read(json.dumps(line).encode(), _DISCRETION)
     assert line.keys() == log_format.keys()
     assert (found.refused, found.left_out) == ([], [])
     said = {
@@ -79,7 +80,7 @@ def test_the_line_of_envoys_log_has_what_the_format_gives_and_is_accepted() -> N
 
 def test_the_mapping_takes_the_document_below_it_whole() -> None:
     document = next(each for each in _json_examples() if "auth" in each)
-    (event,) = _FIELD_MAP.read(json.dumps(document).encode(), _SKETCH).events
+    (event,) = _FIELD_MAP.read(json.dumps(document).encode(), _DISCRETION).events
     call = event.call
     assert (call.id, call.client, call.tier, call.status, call.latency_ms) == ("req-1", "acct-7", "pro", 200, 1500.0)
     assert (call.ts, call.output_tokens) == (1_767_571_200.0, 412)
@@ -93,7 +94,7 @@ def test_the_answer_looks_like_this() -> None:
         {"id": "2", "ts": 5},
         {"id": "3", "ts": 5, "client": "a", "status": 42},
     ]
-    found: Found = call_lines.read(json.dumps(lines).encode(), _SKETCH)
+    found: Found = call_lines.read(json.dumps(lines).encode(), _DISCRETION)
     assert json.loads(taken(found, is_held=False).body) == shown
 
 

@@ -11,10 +11,10 @@ from reports import samples
 from stream_detector.detection.sketching import Sketcher
 from stream_detector.wire import calls as wire
 from stream_detector.wire.sources import call_lines, cloudevents, envoy_log, litellm_log, otlp
-from stream_detector.wire.sources.events import Found
+from stream_detector.wire.sources.events import Discretion, Found
 from stream_detector.wire.sources.mapped import FieldMap
 
-_SKETCH = Sketcher(b"salt").sketch
+_DISCRETION = Discretion(Sketcher(b"salt").sketch)
 _MAP = FieldMap.parse(samples.MAPPING, "m.toml")
 _PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -24,17 +24,17 @@ _PLAIN = st.recursive(
 
 
 def _otlp(signal: otlp.Signal, encoding: otlp.Encoding) -> Callable[[bytes], Found]:
-    return lambda body: otlp.read(body, _SKETCH, signal=signal, encoding=encoding)
+    return lambda body: otlp.read(body, _DISCRETION, signal=signal, encoding=encoding)
 
 
 _STRUCTURED = {"content-type": cloudevents.STRUCTURED}
 _READERS: dict[str, tuple[Callable[[bytes], Found], bytes]] = {
-    "calls": (lambda body: call_lines.read(body, _SKETCH), samples.as_json(samples.call())),
-    "envoy": (lambda body: envoy_log.read(body, _SKETCH), samples.as_json(samples.envoy())),
-    "litellm": (lambda body: litellm_log.read(body, _SKETCH), samples.as_json(samples.litellm())),
-    "mapped": (lambda body: _MAP.read(body, _SKETCH), samples.as_json(samples.foreign())),
+    "calls": (lambda body: call_lines.read(body, _DISCRETION), samples.as_json(samples.call())),
+    "envoy": (lambda body: envoy_log.read(body, _DISCRETION), samples.as_json(samples.envoy())),
+    "litellm": (lambda body: litellm_log.read(body, _DISCRETION), samples.as_json(samples.litellm())),
+    "mapped": (lambda body: _MAP.read(body, _DISCRETION), samples.as_json(samples.foreign())),
     "events": (
-        lambda body: cloudevents.read(body, _SKETCH, headers=_STRUCTURED),
+        lambda body: cloudevents.read(body, _DISCRETION, headers=_STRUCTURED),
         samples.as_json(samples.cloudevent()),
     ),
     "logs": (_otlp(otlp.Signal.LOGS, otlp.Encoding.JSON), samples.as_json(samples.logs(samples.record()))),

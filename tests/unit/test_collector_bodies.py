@@ -14,7 +14,7 @@ from stream_detector.collector.replies import Refusal
 from stream_detector.detection.sketching import Sketcher
 from stream_detector.domain.errors import RejectReason
 from stream_detector.wire.sources import call_lines
-from stream_detector.wire.sources.events import MOST_DOCUMENTS
+from stream_detector.wire.sources.events import MOST_DOCUMENTS, Discretion
 
 
 class _Pieces:
@@ -89,6 +89,6 @@ def test_any_bytes_that_claim_to_be_gzip_are_answered(body: bytes) -> None:
 
 
 def test_more_documents_than_fit_into_memory_are_refused_as_one() -> None:
-    found = call_lines.read(b"1\n" * (MOST_DOCUMENTS + 1), Sketcher(b"salt").sketch)
+    found = call_lines.read(b"1\n" * (MOST_DOCUMENTS + 1), Discretion(Sketcher(b"salt").sketch))
     assert (found.unreadable, len(found.refused)) == (True, 1)
     assert found.refused[0].error.reason is RejectReason.TOO_LARGE

@@ -9,11 +9,13 @@ from reports import samples
 from stream_detector.detection.sketching import Sketcher
 from stream_detector.domain.calls import ApiCall, Params
 from stream_detector.domain.errors import ConfigError, RejectReason
+from stream_detector.domain.identity import Evidence, Identity
 from stream_detector.wire.sources import call_lines, cloudevents, envoy_log, litellm_log, otlp
-from stream_detector.wire.sources.events import Found, Part
+from stream_detector.wire.sources.events import Discretion, Found, Part
 from stream_detector.wire.sources.mapped import FieldMap
 
 _SKETCHER = Sketcher(b"salt")
+_DISCRETION = Discretion(_SKETCHER.sketch)
 _SKETCH = _SKETCHER.sketch(samples.QUESTION)
 _STRUCTURED = {"content-type": "application/cloudevents+json"}
 
@@ -21,29 +23,29 @@ _STRUCTURED = {"content-type": "application/cloudevents+json"}
 def _spans(*spans: dict[str, object], encoding: otlp.Encoding = otlp.Encoding.JSON, **more: Any) -> Found:  # noqa: ANN401
     content = samples.traces(*spans)
     body = samples.as_json(content) if encoding is otlp.Encoding.JSON else samples.as_protobuf(content)
-    return otlp.read(body, _SKETCHER.sketch, signal=otlp.Signal.TRACES, encoding=encoding, **more)
+    return otlp.read(body, _DISCRETION, signal=otlp.Signal.TRACES, encoding=encoding, **more)
 
 
 def _records(*records: dict[str, object], encoding: otlp.Encoding = otlp.Encoding.JSON) -> Found:
     content = samples.logs(*records)
     body = samples.as_json(content) if encoding is otlp.Encoding.JSON else samples.as_protobuf(content)
-    return otlp.read(body, _SKETCHER.sketch, signal=otlp.Signal.LOGS, encoding=encoding)
+    return otlp.read(body, _DISCRETION, signal=otlp.Signal.LOGS, encoding=encoding)
 
 
 def _envoy(*entries: dict[str, object]) -> Found:
-    return envoy_log.read(b"\n".join(map(samples.as_json, entries)), _SKETCHER.sketch)
+    return envoy_log.read(b"\n".join(map(samples.as_json, entries)), _DISCRETION)
 
 
 def _cloudevent(event: dict[str, object]) -> Found:
-    return cloudevents.read(samples.as_json(event), _SKETCHER.sketch, headers=_STRUCTURED)
+    return cloudevents.read(samples.as_json(event), _DISCRETION, headers=_STRUCTURED)
 
 
 def _mapped(document: object, mapping: str = samples.MAPPING) -> Found:
-    return FieldMap.parse(mapping, "m.toml").read(samples.as_json(document), _SKETCHER.sketch)
+    return FieldMap.parse(mapping, "m.toml").read(samples.as_json(document), _DISCRETION)
 
 
 def _lines(*calls: object) -> Found:
-    return call_lines.read(b"\n".join(map(samples.as_json, calls)), _SKETCHER.sketch)
+    return call_lines.read(b"\n".join(map(samples.as_json, calls)), _DISCRETION)
 
 
 def _only(found: Found) -> ApiCall:
@@ -179,7 +181,7 @@ def test_an_entry_without_a_client_is_refused_with_its_place() -> None:
 
 
 def test_litellms_payload_is_read_by_its_own_rules() -> None:
-    found = litellm_log.read(samples.as_json([samples.litellm(), {}]), _SKETCHER.sketch)
+    found = litellm_log.read(samples.as_json([samples.litellm(), {}]), _DISCRETION)
     (event,) = found.events
     assert (event.call.client, event.call.output_tokens, event.call.sketch) == ("ab" * 32, 412, _SKETCH)
     assert found.refused[0].error.detail.startswith("metadata.user_api_key_hash: missing")
@@ -200,7 +202,7 @@ def test_binary_cloudevents_have_their_attributes_in_headers_of_http_and_of_kafk
     body = samples.as_json({"client": "acct-7"})
     for dash in "-_":
         headers = {f"ce{dash}specversion": "1.0", f"ce{dash}id": "a%20b", f"ce{dash}time": "2026-01-05T00:00:00Z"}
-        call = _only(cloudevents.read(body, _SKETCHER.sketch, headers=headers))
+        call = _only(cloudevents.read(body, _DISCRETION, headers=headers))
         assert (call.id, call.ts) == ("a b", samples.NOON_S)
 
 
@@ -208,7 +210,7 @@ def test_cloudevents_in_base64_and_in_batches_are_understood() -> None:
     packed = {name: value for name, value in samples.cloudevent().items() if name != "data"}
     packed["data_base64"] = "eyJzdGF0dXMiOiA0Mjl9"
     batch = samples.as_json([packed, samples.cloudevent(2)])
-    found = cloudevents.read(batch, _SKETCHER.sketch, headers={"content-type": cloudevents.BATCH})
+    found = cloudevents.read(batch, _DISCRETION, headers={"content-type": cloudevents.BATCH})
     assert [(event.call.id, event.call.status) for event in found.events] == [("req-1", 429), ("req-2", 200)]
 
 
@@ -226,7 +228,7 @@ def test_a_cloudevent_that_is_none_says_why(change: dict[str, object], reason: s
 
 
 def test_kafkas_tombstone_is_refused() -> None:
-    found = cloudevents.read(None, _SKETCHER.sketch, headers={"ce_specversion": "1.0"})
+    found = cloudevents.read(None, _DISCRETION, headers={"ce_specversion": "1.0"})
     assert [each.error.reason for each in found.refused] == [RejectReason.UNREADABLE]
 
 
@@ -343,12 +345,12 @@ def test_what_names_no_id_has_the_same_one_when_it_is_sent_again() -> None:
 
 
 _READERS: dict[str, Callable[[bytes], Found]] = {
-    "calls": lambda body: call_lines.read(body, _SKETCHER.sketch),
-    "envoy": lambda body: envoy_log.read(body, _SKETCHER.sketch),
-    "litellm": lambda body: litellm_log.read(body, _SKETCHER.sketch),
-    "mapped": lambda body: FieldMap.parse(samples.MAPPING, "m").read(body, _SKETCHER.sketch),
-    "structured": lambda body: cloudevents.read(body, _SKETCHER.sketch, headers=_STRUCTURED),
-    "json": lambda body: otlp.read(body, _SKETCHER.sketch, signal=otlp.Signal.LOGS, encoding=otlp.Encoding.JSON),
+    "calls": lambda body: call_lines.read(body, _DISCRETION),
+    "envoy": lambda body: envoy_log.read(body, _DISCRETION),
+    "litellm": lambda body: litellm_log.read(body, _DISCRETION),
+    "mapped": lambda body: FieldMap.parse(samples.MAPPING, "m").read(body, _DISCRETION),
+    "structured": lambda body: cloudevents.read(body, _DISCRETION, headers=_STRUCTURED),
+    "json": lambda body: otlp.read(body, _DISCRETION, signal=otlp.Signal.LOGS, encoding=otlp.Encoding.JSON),
 }
 
 
@@ -358,3 +360,15 @@ def test_what_is_nested_without_end_is_refused(name: str) -> None:
         found = _READERS[name](body)
         assert found.events == []
         assert {each.error.reason for each in found.refused} <= {RejectReason.UNREADABLE, RejectReason.INVALID_FIELD}
+
+
+def test_a_key_becomes_its_id_and_is_in_no_message() -> None:
+    identity = Identity(Evidence.KEY, salt=b"salt of many bytes")
+    lines = b"\n".join(
+        map(samples.as_json, [samples.call(client="Bearer sk-marker"), samples.call(client=["sk-marker"])])
+    )
+    found = call_lines.read(lines, Discretion(_SKETCHER.sketch, identity))
+    assert [event.call.client for event in found.events] == [identity.of("sk-marker")]
+    (refused,) = found.refused
+    assert "client: names nobody, must be a key" in str(refused.error)
+    assert "sk-marker" not in repr((found, str(refused.error)))

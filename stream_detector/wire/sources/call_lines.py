@@ -1,14 +1,14 @@
 """Our own calls as JSON: one, an array, or one a line; `event` says which part of a call it is (docs/sources.md)."""
 
 from stream_detector.wire.sources.documents import gather_json
-from stream_detector.wire.sources.events import Draft, Found, Part, Sketching
+from stream_detector.wire.sources.events import Discretion, Draft, Found, Part
 
 _PARTS = {part.value: part for part in Part}
 
 
-def read(body: bytes, sketch: Sketching, part: Part = Part.WHOLE) -> Found:
+def read(body: bytes, discretion: Discretion, part: Part = Part.WHOLE) -> Found:
     """Read a body of calls."""
-    return gather_json(body, draft_of, sketch=sketch, part=part)
+    return gather_json(body, draft_of, discretion=discretion, part=part)
 
 
 def draft_of(content: dict[str, object]) -> Draft:

@@ -18,7 +18,7 @@ from stream_detector.domain.errors import MalformedCall, RejectReason
 from stream_detector.wire.sources import values
 from stream_detector.wire.sources.call_lines import draft_of
 from stream_detector.wire.sources.documents import as_object
-from stream_detector.wire.sources.events import UNDECODABLE, Draft, Found, Part, Sketching, gather, unreadable
+from stream_detector.wire.sources.events import UNDECODABLE, Discretion, Draft, Found, Part, gather, unreadable
 
 STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
@@ -28,12 +28,12 @@ _VERSION = "1."
 _batch = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def read(body: bytes | None, sketch: Sketching, part: Part = Part.WHOLE, *, headers: Mapping[str, str]) -> Found:
+def read(body: bytes | None, discretion: Discretion, part: Part = Part.WHOLE, *, headers: Mapping[str, str]) -> Found:
     """Read one message.
 
     Args:
         body: of the message; None is Kafka's tombstone.
-        sketch: makes the sketch of a prompt.
+        discretion: what becomes of texts and of those who are named.
         part: of a call that it tells, where its type does not say so.
         headers: of the message; names in lower case.
     """
@@ -44,12 +44,12 @@ def read(body: bytes | None, sketch: Sketching, part: Part = Part.WHOLE, *, head
     except UNDECODABLE as error:
         return unreadable(content, f"not a batch of CloudEvents: {error}")
     if kind in {STRUCTURED, BATCH}:
-        return gather(documents, lambda document: _draft(as_object(document)), sketch=sketch, part=part)
+        return gather(documents, lambda document: _draft(as_object(document)), discretion=discretion, part=part)
     attributes: dict[str, object] = {
         name[len(_PREFIXES[0]) :]: unquote(value) for name, value in headers.items() if name.startswith(_PREFIXES)
     }
     return gather(
-        documents, lambda document: _draft(attributes | {"data": as_object(document)}), sketch=sketch, part=part
+        documents, lambda document: _draft(attributes | {"data": as_object(document)}), discretion=discretion, part=part
     )
 
 

@@ -5,21 +5,21 @@ from collections.abc import Callable
 import msgspec
 
 from stream_detector.domain.calls import ApiCall
-from stream_detector.wire.sources.events import UNDECODABLE, Draft, Found, Part, Sketching, gather, unreadable
+from stream_detector.wire.sources.events import UNDECODABLE, Discretion, Draft, Found, Part, gather, unreadable
 
 _documents = msgspec.json.Decoder(list[msgspec.Raw])
 _anything = msgspec.json.Decoder(msgspec.Raw)
 
 
 def gather_json(
-    body: bytes, read: Callable[[dict[str, object]], Draft | ApiCall | None], *, sketch: Sketching, part: Part
+    body: bytes, read: Callable[[dict[str, object]], Draft | ApiCall | None], *, discretion: Discretion, part: Part
 ) -> Found:
     """Read the documents of a body one by one (`events.gather`)."""
     try:
         documents = split(body)
     except UNDECODABLE as error:
         return unreadable(body, f"not valid JSON: {error}")
-    return gather(documents, lambda document: read(as_object(document)), sketch=sketch, part=part)
+    return gather(documents, lambda document: read(as_object(document)), discretion=discretion, part=part)
 
 
 def split(body: bytes) -> list[bytes]:

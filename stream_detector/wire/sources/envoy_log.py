@@ -8,7 +8,7 @@ from typing import Final
 
 from stream_detector.wire.sources import values
 from stream_detector.wire.sources.documents import gather_json
-from stream_detector.wire.sources.events import Draft, Found, Part, Sketching, id_of
+from stream_detector.wire.sources.events import Discretion, Draft, Found, Part, id_of
 
 _NAMES: Final[Mapping[str, tuple[Callable[[object], object], tuple[str, ...]]]] = {
     "id": (values.text, ("id", "request_id", "x_request_id")),
@@ -29,9 +29,9 @@ _NAMES: Final[Mapping[str, tuple[Callable[[object], object], tuple[str, ...]]]] 
 }
 
 
-def read(body: bytes, sketch: Sketching, part: Part = Part.WHOLE) -> Found:
+def read(body: bytes, discretion: Discretion, part: Part = Part.WHOLE) -> Found:
     """Read lines of the log, or an array of them, as log shippers send it."""
-    return gather_json(body, _draft, sketch=sketch, part=part)
+    return gather_json(body, _draft, discretion=discretion, part=part)
 
 
 def _draft(entry: Mapping[str, object]) -> Draft:

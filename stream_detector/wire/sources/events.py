@@ -1,7 +1,8 @@
 """What comes of a document: an event, a refusal with its reason, or nothing, because it tells of no call.
 
 1. A bad document harms nobody: its neighbours go on, and it carries its reason.
-2. Text becomes a sketch here, at once, and goes no further: not into an event, a refusal or a note.
+2. Text becomes a sketch here, at once, and what names a client its id. Neither goes any further: not into an event, a
+   refusal or a note.
 3. A wrong field that a call can do without is left out, with a note: clients choose their own user agent and parameters,
    and a call must not vanish because of them. Texts that are too long are cut.
 4. A document without an id gets one from its content, so that sending it again gives it the same.
@@ -17,6 +18,7 @@ from msgspec import Struct, field, inspect
 
 from stream_detector.domain.calls import ApiCall, Sketch
 from stream_detector.domain.errors import MalformedCall, RejectReason
+from stream_detector.domain.identity import Evidence, Identity
 from stream_detector.domain.validation import explain, shorten
 from stream_detector.wire.calls import Rejected
 
@@ -27,6 +29,15 @@ UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that it cannot decode; none of them shows text of a document."""
 
 _Document = TypeVar("_Document")
+
+
+class Discretion(Struct, frozen=True):
+    """What becomes of texts, and of those who are named."""
+
+    sketch: Sketching
+    identity: Identity = Identity()
+
+
 MOST_DOCUMENTS = 50_000
 """Of one body: what is said of each must fit into memory."""
 _MOST_NOTES = 1000
@@ -88,7 +99,7 @@ def gather(
     documents: Sequence[_Document],
     read: Callable[[_Document], Draft | ApiCall | None],
     *,
-    sketch: Sketching,
+    discretion: Discretion,
     part: Part,
     size: Callable[[_Document], int] = len,  # type: ignore[assignment]
 ) -> Found:
@@ -98,7 +109,7 @@ def gather(
         documents: what the body holds.
         read: a draft, or a call that is right already; None for a document that tells of no call. May raise
             `MalformedCall`, and what cannot be decoded.
-        sketch: makes the sketch of a text.
+        discretion: what becomes of texts and of those who are named.
         part: of a call that a document tells, where it does not say so itself.
         size: of a document, in bytes.
     """
@@ -112,13 +123,13 @@ def gather(
         try:
             draft = read(document)
             if isinstance(draft, Draft):
-                found.events.append(_shape(draft, sketch, part, found.left_out))
+                found.events.append(_shape(draft, discretion, part, found.left_out))
             elif draft is not None:
                 found.events.append(Event(part, draft))
             else:
                 found.skipped += 1
         except (MalformedCall, *UNDECODABLE) as error:
-            fields = _readable(draft.fields) if isinstance(draft, Draft) else {}
+            fields = _readable(draft.fields, discretion.identity) if isinstance(draft, Draft) else {}
             found.refused.append(Rejected(index, _explained(error), size(document), fields))
     return found
 
@@ -128,18 +139,31 @@ def id_of(*content: object) -> str:
     return hashlib.blake2b(repr(content).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _shape(draft: Draft, sketch: Sketching, part: Part, notes: list[str]) -> Event:
+def _shape(draft: Draft, discretion: Discretion, part: Part, notes: list[str]) -> Event:
     part = draft.part or part
     fields = _tidy(draft.fields)
+    _hide_client(fields, discretion.identity)
     for name in _REQUIRED:
         if name not in fields and not (name == "client" and part is Part.COMPLETION):
             message = f"{name}: missing, must be there in every call"
             raise MalformedCall(RejectReason.INVALID_FIELD, message)
     if draft.text:
-        fields["sketch"] = sketch(draft.text)
+        fields["sketch"] = discretion.sketch(draft.text)
     is_anonymous = "client" not in fields
     call = _checked({"client": _NOBODY} | fields, notes)
     return Event(part, msgspec.structs.replace(call, client="") if is_anonymous else call)
+
+
+def _hide_client(fields: dict[str, object], identity: Identity) -> None:
+    """What names the client becomes its id. Not shown in any message: it may be a secret."""
+    given = fields.get("client")
+    if identity.evidence is Evidence.ID or given is None:
+        return
+    client = identity.of(given) if isinstance(given, str) else None
+    if client is None:
+        message = f"client: names nobody, must be a {identity.evidence} (STREAM_DETECTOR_IDENTITY)"
+        raise MalformedCall(RejectReason.INVALID_FIELD, message)
+    fields["client"] = client
 
 
 def _checked(fields: dict[str, object], notes: list[str]) -> ApiCall:
@@ -207,5 +231,7 @@ def _explained(error: Exception) -> MalformedCall:
     return MalformedCall(RejectReason.UNREADABLE, detail)
 
 
-def _readable(fields: Mapping[str, object]) -> dict[str, str]:
-    return {name: _encodable(shorten(value)) for name, value in _tidy(fields).items() if name not in _SECRET}
+def _readable(fields: Mapping[str, object], identity: Identity) -> dict[str, str]:
+    """What a refusal may show."""
+    hidden = _SECRET if identity.evidence is Evidence.ID else _SECRET | {"client"}
+    return {name: _encodable(shorten(value)) for name, value in _tidy(fields).items() if name not in hidden}

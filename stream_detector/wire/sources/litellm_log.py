@@ -2,9 +2,9 @@
 
 from stream_detector.wire.litellm import call_of
 from stream_detector.wire.sources.documents import gather_json
-from stream_detector.wire.sources.events import Found, Part, Sketching
+from stream_detector.wire.sources.events import Discretion, Found, Part
 
 
-def read(body: bytes, sketch: Sketching, part: Part = Part.WHOLE) -> Found:
+def read(body: bytes, discretion: Discretion, part: Part = Part.WHOLE) -> Found:
     """Read a body of payloads."""
-    return gather_json(body, lambda payload: call_of(payload, sketch), sketch=sketch, part=part)
+    return gather_json(body, lambda payload: call_of(payload, discretion.sketch), discretion=discretion, part=part)

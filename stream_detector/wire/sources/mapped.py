@@ -25,7 +25,7 @@ from stream_detector.domain.errors import ConfigError
 from stream_detector.domain.validation import explain
 from stream_detector.wire.sources import values
 from stream_detector.wire.sources.documents import gather_json
-from stream_detector.wire.sources.events import Draft, Found, Part, Sketching, id_of
+from stream_detector.wire.sources.events import Discretion, Draft, Found, Part, id_of
 from stream_detector.wire.sources.prompts import text_of
 
 _PATH = re.compile(r"[^.\[\]]+(\[[0-9]{1,6}\])*(\.[^.\[\]]+(\[[0-9]{1,6}\])*)*")
@@ -103,9 +103,9 @@ class FieldMap(Struct, frozen=True):
             message = f"{name}: fields.{error}"
             raise ConfigError(message) from error
 
-    def read(self, body: bytes, sketch: Sketching, part: Part = Part.WHOLE) -> Found:
+    def read(self, body: bytes, discretion: Discretion, part: Part = Part.WHOLE) -> Found:
         """Read one document, an array of them, or one a line."""
-        return gather_json(body, self._draft, sketch=sketch, part=part)
+        return gather_json(body, self._draft, discretion=discretion, part=part)
 
     def _draft(self, document: Mapping[str, object]) -> Draft:
         fields: dict[str, object] = {}

@@ -21,7 +21,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from stream_detector.wire.sources import genai, values
-from stream_detector.wire.sources.events import UNDECODABLE, Draft, Found, Part, Sketching, gather, id_of, unreadable
+from stream_detector.wire.sources.events import UNDECODABLE, Discretion, Draft, Found, Part, gather, id_of, unreadable
 
 _NS = 1e-9
 _FAILED = 2
@@ -116,7 +116,7 @@ _item = msgspec.json.Decoder(_Item)
 
 def read(
     body: bytes,
-    sketch: Sketching,
+    discretion: Discretion,
     part: Part = Part.WHOLE,
     *,
     signal: Signal,
@@ -127,7 +127,7 @@ def read(
 
     Args:
         body: its bytes.
-        sketch: makes the sketch of a prompt.
+        discretion: what becomes of texts and of those who are named.
         part: of a call that it tells.
         signal: what it holds.
         encoding: how it is written.
@@ -144,7 +144,7 @@ def read(
         entry = _of_json(_item.decode(content)) if isinstance(content, bytes) else _of_message(content)
         return _draft(entry, document.origin, client_attribute)
 
-    return gather(documents, draft, sketch=sketch, part=part, size=_Document.size_bytes)
+    return gather(documents, draft, discretion=discretion, part=part, size=_Document.size_bytes)
 
 
 def _draft(entry: _Entry, origin: dict[str, object], client_attribute: str) -> Draft | None:
