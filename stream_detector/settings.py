@@ -109,6 +109,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Where the collector listens; without a token only on this machine."""
     collector_port: Port = 9110
     """Port of the collector: events, `/metrics`, `/healthz`."""
+    collector_grpc_port: Port = 0
+    """Where Envoy streams its access logs over gRPC; 0 for nowhere."""
     collector_token: Annotated[str, Meta(pattern=r"^([!-~]{16,256})?$")] = ""
     """Secret that senders show (`Authorization: Bearer`); empty for none."""
     collector_max_body_bytes: Annotated[int, Meta(ge=1024, le=104_857_600)] = 8_388_608

@@ -3,7 +3,9 @@
 import asyncio
 import signal
 import time
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from stream_detector.bootstrap.identity import identity_of
 from stream_detector.bootstrap.parts import sketcher_of
 from stream_detector.collector.bodies import BodyReader
 from stream_detector.collector.http import CollectorApp
+from stream_detector.collector.observer import CollectorObserver
 from stream_detector.collector.process import run
 from stream_detector.collector.routes import routes
 from stream_detector.collector.writer import Writer
@@ -65,7 +68,9 @@ async def _run(settings: Settings, field_map: FieldMap | None, executor: ThreadP
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
     paths = routes(settings.collector_client_attribute, field_map)
-    observer = PrometheusCollectorObserver(CollectorRegistry(), [route.source for route in paths.values()])
+    observer = PrometheusCollectorObserver(
+        CollectorRegistry(), [*(route.source for route in paths.values()), "envoy_als"]
+    )
     log = KafkaCallLog(
         settings.kafka,
         topic_calls=settings.topic_calls,
@@ -80,11 +85,12 @@ async def _run(settings: Settings, field_map: FieldMap | None, executor: ThreadP
         most_buffered=settings.collector_most_events,
         first_body=int(time.time() * 1000),
     )
+    discretion = Discretion(sketcher_of(settings).sketch, identity_of(settings))
     app = CollectorApp(
         routes=paths,
         writer=writer,
         bodies=BodyReader(settings.collector_max_body_bytes),
-        discretion=Discretion(sketcher_of(settings).sketch, identity_of(settings)),
+        discretion=discretion,
         executor=executor,
         observer=observer,
         render_metrics=observer.render,
@@ -99,6 +105,34 @@ async def _run(settings: Settings, field_map: FieldMap | None, executor: ThreadP
         settings="collector_host, collector_port",
     )
     try:
-        await run(app, writer, listen, stop)
+        async with _access_log(settings, writer, discretion, observer, stop):
+            await run(app, writer, listen, stop)
     finally:
         await log.close()
+
+
+@asynccontextmanager
+async def _access_log(
+    settings: Settings, writer: Writer, discretion: Discretion, observer: CollectorObserver, stop: asyncio.Event
+) -> AsyncIterator[None]:
+    """Takes Envoy's streams meanwhile."""
+    if not settings.collector_grpc_port:
+        yield
+        return
+    from stream_detector.collector.envoy.service import AccessLog, serve_access_log  # noqa: PLC0415 - an extra
+
+    service = AccessLog(
+        writer=writer,
+        discretion=discretion,
+        observer=observer,
+        client_header=settings.hook_client_header,
+        token=settings.collector_token,
+    )
+    address = f"{settings.collector_host}:{settings.collector_grpc_port}"
+    serving = asyncio.create_task(serve_access_log(service, address=address, stop=stop))
+    serving.add_done_callback(lambda _: stop.set())
+    try:
+        yield
+    finally:
+        stop.set()
+        await serving

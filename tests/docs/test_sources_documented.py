@@ -66,7 +66,7 @@ def test_there_are_four_commands_to_try() -> None:
 
 
 def test_the_line_of_envoys_log_has_what_the_format_gives_and_is_accepted() -> None:
-    formats = [yaml.safe_load(block.text) for block in blocks("yaml", path=_PAGE) if "access_log" in block.text]
+    formats = [yaml.safe_load(block.text) for block in blocks("yaml", path=_PAGE) if "json_format" in block.text]
     (log_format,) = (each["access_log"][0]["typed_config"]["log_format"]["json_format"] for each in formats)
     line = next(each for each in _json_examples() if "start_time" in each)
     found = envoy_log.read(json.dumps(line).encode(), _DISCRETION)

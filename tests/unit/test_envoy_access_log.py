@@ -5,9 +5,8 @@ import pytest
 from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 from google.protobuf.json_format import ParseDict
 
+from stream_detector.collector.envoy.entries import record_of
 from stream_detector.domain.calls import ApiCall
-from stream_detector.domain.identity import Identity
-from stream_detector.hook.envoy.access_log import record_of
 
 ENTRY = {
     "common_properties": {
@@ -51,7 +50,7 @@ def entry(**changes: object) -> HTTPAccessLogEntry:
 
 
 def told(**changes: object) -> dict[str, object]:
-    record = record_of(entry(**changes), "x-client-id", Identity())
+    record = record_of(entry(**changes), "x-client-id")
     assert record is not None
     return record
 
@@ -93,14 +92,13 @@ def test_what_envoy_does_not_say_is_not_in_the_record() -> None:
         {"common_properties__start_time": None},
         {"request__request_headers": None},
         {"request__request_headers": {"x-client-id": ""}},
-        {"request__request_headers": {"x-client-id": "x" * 257}},
         {"request__request_id": None, "common_properties__stream_id": None},
         {"common_properties": {}},
     ],
 )
 def test_an_entry_without_client_time_or_id_is_no_call(changes: dict[str, object]) -> None:
-    assert record_of(entry(**changes), "x-client-id", Identity()) is None
-    assert record_of(HTTPAccessLogEntry(), "x-client-id", Identity()) is None
+    assert record_of(entry(**changes), "x-client-id") is None
+    assert record_of(HTTPAccessLogEntry(), "x-client-id") is None
 
 
 def test_an_entry_without_a_request_id_has_that_of_the_stream() -> None:
@@ -120,7 +118,7 @@ def test_without_a_duration_the_last_byte_ends_the_call() -> None:
 def test_tokens_that_are_no_whole_number_are_left_out(number: float) -> None:
     given = entry()
     given.common_properties.metadata.filter_metadata["io.envoy.ai_gateway"]["llm_input_token"] = number
-    record = record_of(given, "x-client-id", Identity())
+    record = record_of(given, "x-client-id")
     assert record is not None
     assert "input_tokens" not in record
     assert record["output_tokens"] == 5

@@ -5,6 +5,5 @@
 3. One Python process answers a few thousand questions a second, so several share one port. Each follows the store itself
    (`process`); `family` starts them, ends them and hears what they counted.
 
-`server` listens; a question walks `authorization` or `rate_limit` -> `hook.judge` -> `hook.answers`. `access_log` turns Envoy's
-account of a call into a record of the calls topic.
+`server` listens; a question walks `authorization` or `rate_limit` -> `hook.judge` -> `hook.answers`.
 """

@@ -2,6 +2,4 @@
 
 `events` says what comes of a document; a format's module only says which of its fields is which of ours. Every `read`
 takes the body, what hides texts and clients, and which part of a call the documents tell of, and returns `events.Found`.
-
-The gRPC access logs of Envoy belong here too: a module that makes a `events.Draft` of each entry is all they need.
 """

@@ -15,7 +15,6 @@ from typing import Final
 
 from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogCommon, HTTPAccessLogEntry
 
-from stream_detector.domain.identity import Identity
 from stream_detector.wire.sources import values
 
 _AI_GATEWAY: Final = "io.envoy.ai_gateway"
@@ -23,17 +22,16 @@ _CLIENT_WENT_AWAY = 499
 _NANOSECONDS: Final = 1_000_000_000
 
 
-def record_of(entry: HTTPAccessLogEntry, client_header: str, identity: Identity) -> dict[str, object] | None:
+def record_of(entry: HTTPAccessLogEntry, client_header: str) -> dict[str, object] | None:
     """The record; None where the entry does not say whose call it was, or when.
 
     Args:
         entry: as Envoy sent it.
         client_header: request header that says whose call it is, in lower case.
-        identity: makes a client id of it.
     """
     common, request = entry.common_properties, entry.request
-    client = identity.of(request.request_headers.get(client_header))
-    if client is None or not common.HasField("start_time"):
+    client = request.request_headers.get(client_header)
+    if not client or not common.HasField("start_time"):
         return None
     fields: dict[str, object] = {
         "id": request.request_id or common.stream_id,

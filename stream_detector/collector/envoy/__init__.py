@@ -1,0 +1,1 @@
+"""Envoy's access logs over gRPC: `entries` reads them, `service` takes the streams."""
