@@ -41,7 +41,7 @@ def test_every_name_is_the_documented_one(opened: RedisStores, run: Run[Any], in
         "sd:{client}:decisions",
         "sd:{client}:known",
         "sd:{client}:expiry",
-        "sd:limit:client:10000000:20000000:acct-1",
+        "sd:limit:client:10000000.20000000.0.0.0.0.0:acct-1",
     }
 
 
