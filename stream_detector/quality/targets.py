@@ -35,7 +35,7 @@ def targets_of(
             at_most=CLASS_BUDGET,
         ),
         _weakest(families, BUSY, "campaigns found at ≥ 100 calls per account and day", BUSY_RECALL),
-        _mixed(overall, families),
+        _weakest(families, MIXED, "campaigns found with 75-90 % honest work", MIXED_RECALL),
         _leak(overall),
         _target(
             "blocked clients that belong to campaigns",
@@ -58,24 +58,10 @@ def _target(name: str, wanted: str, measured: float | None, badness: float | Non
 
 def _weakest(families: Sequence[FamilyResult], title: str, name: str, wanted: float) -> Target:
     """Every family must reach it."""
-    recall, family = _worst(families, title)
+    known = [(each.recall[title].mean, each.family) for each in families]
+    recall, family = min(((value, which) for value, which in known if value is not None), default=(None, "none"))
     badness = None if recall is None else 1 - recall
     return _target(f"{name}, worst family ({family})", f"≥ {percent(wanted, 0)}", recall, badness, at_most=1 - wanted)
-
-
-def _mixed(overall: FamilyResult, families: Sequence[FamilyResult]) -> Target:
-    """All families together must reach it; the worst is named."""
-    recall = overall.recall[MIXED].mean
-    lowest, family = _worst(families, MIXED)
-    badness = None if recall is None else 1 - recall
-    name = f"campaigns found with 75-90 % honest work (worst family: {family}, {percent(lowest, 0)})"
-    return _target(name, f"≥ {percent(MIXED_RECALL, 0)}", recall, badness, at_most=1 - MIXED_RECALL)
-
-
-def _worst(families: Sequence[FamilyResult], title: str) -> tuple[float | None, str]:
-    """Least recall in this slice of the matrix, and whose it is."""
-    known = [(each.recall[title].mean, each.family) for each in families]
-    return min(((value, which) for value, which in known if value is not None), default=(None, "none"))
 
 
 def _leak(overall: FamilyResult) -> Target:
