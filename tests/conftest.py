@@ -1,6 +1,7 @@
 """Fixtures for all tests: Apache Kafka, Redis and the real recordings. A test that uses one gets its marker."""
 
 import os
+import sys
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy loads: threads on small matrices only wait
 
@@ -76,10 +77,14 @@ def kafka_topics(kafka: str) -> Iterator[KafkaTopics]:
 
 @pytest.fixture(params=["chunked", "stock"])
 def workers(request: pytest.FixtureRequest, kafka_topics: KafkaTopics, tmp_path: Path) -> Iterator[Workers]:
-    """Worker processes of one group, once on each transport; whatever still runs is killed afterwards."""
+    """Worker processes of one group, once on each transport; whatever still runs is killed afterwards.
+
+    What they said is printed, for pytest to show where a test fails.
+    """
     workers = Workers(kafka_topics, tmp_path, request.param)
     yield workers
     workers.end()
+    sys.stdout.write(workers.said())
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """Runs a stream until a signal, a crash or a standstill ends it. The orchestrator starts the process again.
 
-SIGTERM and SIGINT: save, commit, leave the group, return 0. Everything else that ends the stream returns 1, without a last
-checkpoint, because what is in memory may be half of something; whatever was not saved comes again after the restart.
+SIGTERM and SIGINT: save, commit, leave the group, return 0; a broker that does not answer the leaving changes nothing of
+that, it notices the silence. Everything else that ends the stream returns 1, without a last checkpoint, because what is in
+memory may be half of something; whatever was not saved comes again after the restart.
 """
 
 import asyncio
@@ -20,7 +21,6 @@ from stream_detector.stream.app import Stream
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.2
-_LEAVE_S = 5.0
 _Result = TypeVar("_Result")
 
 
@@ -55,13 +55,16 @@ class StallWatch:
         return next((each for each, (_, since_s) in progress.items() if now_s - since_s > self._limit_s), None)
 
 
-async def run_until_stopped(stream: Stream, *, stall_limit_s: float = 120.0, grace_s: float = 25.0) -> int:
+async def run_until_stopped(
+    stream: Stream, *, stall_limit_s: float = 120.0, grace_s: float = 25.0, leave_s: float = 5.0
+) -> int:
     """Start the stream and wait for its end.
 
     Args:
         stream: not started yet.
         stall_limit_s: a partition that delivers records, but commits nothing for so long, ends the stream.
-        grace_s: time for the last checkpoint and commit; after 5 s more to leave the group, the process is ended.
+        grace_s: time for the last checkpoint and commit.
+        leave_s: time to leave the group; then the process is ended.
 
     Returns:
         The exit code.
@@ -78,9 +81,9 @@ async def run_until_stopped(stream: Stream, *, stall_limit_s: float = 120.0, gra
                 await asyncio.wait_for(stop.wait(), _POLL_S)
             failure = _failure(stream, start, watch)
     if failure is None:
-        return await _stop(stream, start, grace_s)
+        return await _stop(stream, start, grace_s, leave_s)
     _log.error("the stream ends: %s: %s", type(failure).__name__, failure)
-    await _leave(stream, start)
+    await _leave(stream, start, leave_s, exit_code=1)
     if isinstance(failure, ConfigError):
         raise failure
     return 1
@@ -101,29 +104,30 @@ def _failure(stream: Stream, start: asyncio.Task[None], watch: StallWatch) -> Ba
     )
 
 
-async def _stop(stream: Stream, start: asyncio.Task[None], grace_s: float) -> int:
+async def _stop(stream: Stream, start: asyncio.Task[None], grace_s: float, leave_s: float) -> int:
     """Save, commit, leave."""
+    exit_code = 1
     try:
         async with asyncio.timeout(grace_s):
             await stream.release_all()
+        exit_code = 0
     except TimeoutError:
         _log.error("the last checkpoint was not written within %.0f s; what it lacks will be handled again", grace_s)
-        return 1
     finally:
-        await _leave(stream, start)
-    return 0
+        await _leave(stream, start, leave_s, exit_code)
+    return exit_code
 
 
-async def _leave(stream: Stream, start: asyncio.Task[None]) -> None:
-    """Stop the app, which leaves the consumer group; end the process if that fails."""
+async def _leave(stream: Stream, start: asyncio.Task[None], leave_s: float, exit_code: int) -> None:
+    """Stop the app, which leaves the consumer group; end the process with this code if that fails."""
     start.cancel()
     stop = asyncio.create_task(stream.app.stop())
-    await asyncio.wait({stop}, timeout=_LEAVE_S)
+    await asyncio.wait({stop}, timeout=leave_s)
     if not stop.done() or stop.exception():
-        reason = stop.exception() if stop.done() else f"not within {_LEAVE_S:.0f} s"
+        reason = stop.exception() if stop.done() else f"not within {leave_s:.0f} s"
         _log.error("the stream did not stop (%s); ending the process", reason)
         logging.shutdown()
-        os._exit(1)  # the consumer's thread would keep the interpreter alive
+        os._exit(exit_code)  # the consumer's thread would keep the interpreter alive
 
 
 @contextmanager

@@ -136,6 +136,10 @@ class Workers:
             saved = self.checkpoints.read(partition)
             assert (saved.records, saved.digest) == (len(records), digest_of(records)), f"partition {partition}"
 
+    def said(self) -> str:
+        """Standard error of every worker."""
+        return "\n".join(f"worker {number}:\n{each.stderr()}" for number, each in enumerate(self._started, 1))
+
     def end(self) -> None:
         for worker in self._started:
             worker.end()
