@@ -24,8 +24,8 @@ from stream_detector.collector.process import run
 from stream_detector.collector.routes import routes
 from stream_detector.collector.writer import Writer
 from stream_detector.domain.errors import ConfigError
-from stream_detector.hook.server import serve
 from stream_detector.service.pairing import Pairing, PairingOptions
+from stream_detector.serving.server import serve
 from stream_detector.settings import Settings
 from stream_detector.wire.sources.events import Discretion
 from stream_detector.wire.sources.mapped import FieldMap
@@ -69,7 +69,9 @@ async def _run(settings: Settings, field_map: FieldMap | None, executor: ThreadP
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
     paths = routes(settings.collector_client_attribute, field_map)
     observer = PrometheusCollectorObserver(
-        CollectorRegistry(), [*(route.source for route in paths.values()), "envoy_als"]
+        CollectorRegistry(),
+        [*(route.source for route in paths.values()), "envoy_als"],
+        settings.collector_most_events,
     )
     log = KafkaCallLog(
         settings.kafka,

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import random
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -12,10 +11,10 @@ from prometheus_client import CollectorRegistry
 
 from stream_detector.adapters.hook_metrics import PrometheusHookObserver
 from stream_detector.adapters.logs import configure
+from stream_detector.bootstrap.guard import guard_of
 from stream_detector.bootstrap.identity import identity_of
 from stream_detector.bootstrap.parts import clock_of, stores_of
 from stream_detector.domain.errors import StoreUnavailable
-from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.process import Hook, HookOptions
 from stream_detector.service.outbox import Outbox
 from stream_detector.settings import Settings
@@ -36,14 +35,12 @@ async def _run(settings: Settings) -> None:
     stop = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
-    async with stores_of(settings) as stores, _grpc(settings, observer), _outbox(settings) as outbox:
+    async with stores_of(settings) as stores, _grpc(settings, observer), _outbox(settings, observer) as outbox:
         hook = Hook(
-            store=stores.decisions,
-            limiter=stores.limiter,
+            guard=guard_of(settings, stores, observer),
             clock=clock_of(settings),
             observer=observer,
             render_metrics=observer.render,
-            random=random.Random().random,  # noqa: S311 - spreads reconnects
             options=HookOptions(
                 host=settings.hook_host,
                 port=settings.hook_port,
@@ -51,16 +48,13 @@ async def _run(settings: Settings) -> None:
                 client_header=settings.hook_client_header,
                 call_header=settings.hook_call_header,
                 feed_token=settings.hook_feed_token,
-                failure=settings.hook_failure,
-                unidentified=settings.hook_unidentified,
-                stale_after_s=settings.hook_stale_after_s,
             ),
             report=outbox.put if outbox is not None else None,
         )
         await hook.run(stop)
 
 
-def _grpc(settings: Settings, observer: HookObserver) -> AbstractAsyncContextManager[None]:
+def _grpc(settings: Settings, observer: PrometheusHookObserver) -> AbstractAsyncContextManager[None]:
     if not settings.hook_grpc_port:
         return nullcontext()
     from stream_detector.bootstrap.hook_grpc import grpc_processes  # noqa: PLC0415 - an extra
@@ -69,14 +63,14 @@ def _grpc(settings: Settings, observer: HookObserver) -> AbstractAsyncContextMan
 
 
 @asynccontextmanager
-async def _outbox(settings: Settings) -> AsyncIterator[Outbox | None]:
+async def _outbox(settings: Settings, observer: PrometheusHookObserver) -> AsyncIterator[Outbox | None]:
     """Where the calls go that the hook was asked about."""
     if not settings.hook_calls_to:
         yield None
         return
     from stream_detector.bootstrap.reporting import channel_of  # noqa: PLC0415 - an extra
 
-    outbox = Outbox(channel_of(settings, settings.hook_calls_to, half="request"))
+    outbox = Outbox(channel_of(settings, settings.hook_calls_to, half="request"), observer=observer)
     try:
         yield outbox
     finally:

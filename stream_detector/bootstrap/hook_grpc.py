@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import functools
 import logging
-import random
 import signal
 import socket
 import sys
@@ -13,21 +12,22 @@ from collections.abc import AsyncIterator
 import uvloop
 
 from stream_detector.adapters.logs import configure
+from stream_detector.bootstrap.guard import guard_of
 from stream_detector.bootstrap.identity import identity_of
-from stream_detector.bootstrap.parts import clock_of, stores_of
+from stream_detector.bootstrap.parts import stores_of
 from stream_detector.domain.errors import StreamDetectorError
-from stream_detector.hook.envoy.family import Family
+from stream_detector.hook.envoy.family import Family, FamilyObserver
 from stream_detector.hook.envoy.process import EnvoyHook, EnvoyOptions
 from stream_detector.hook.envoy.reports import ReportingObserver
 from stream_detector.hook.envoy.server import grpc_address
-from stream_detector.hook.observer import HookObserver
+from stream_detector.serving.background import beside
 from stream_detector.settings import Settings
 
 _log = logging.getLogger(__name__)
 
 
 @contextlib.asynccontextmanager
-async def grpc_processes(settings: Settings, observer: HookObserver) -> AsyncIterator[None]:
+async def grpc_processes(settings: Settings, observer: FamilyObserver) -> AsyncIterator[None]:
     """Keep the processes running while it is entered; `observer` hears what they do.
 
     Raises:
@@ -36,14 +36,8 @@ async def grpc_processes(settings: Settings, observer: HookObserver) -> AsyncIte
     """
     address = grpc_address(settings.hook_host, settings.hook_grpc_port)
     family = Family(functools.partial(_process, settings, address), settings.hook_grpc_processes, observer)
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            running = tasks.create_task(family.run())
-            yield
-            running.cancel()
-    except ExceptionGroup as failures:
-        # One of them failed, the other was only cancelled.
-        raise failures.exceptions[0] from None
+    async with beside(family.run()):
+        yield
 
 
 def _process(settings: Settings, address: str, parent: socket.socket) -> None:
@@ -65,19 +59,14 @@ async def _run(settings: Settings, address: str, parent: socket.socket) -> None:
     observer = ReportingObserver(writer)
     async with stores_of(settings) as stores:
         hook = EnvoyHook(
-            store=stores.decisions,
-            limiter=stores.limiter,
-            clock=clock_of(settings),
+            guard=guard_of(settings, stores, observer),
             observer=observer,
-            random=random.Random().random,  # noqa: S311 - spreads reconnects
             options=EnvoyOptions(
                 address=address,
                 identity=identity_of(settings),
                 client_header=settings.hook_client_header,
                 call_header=settings.hook_call_header,
                 failure=settings.hook_failure,
-                unidentified=settings.hook_unidentified,
-                stale_after_s=settings.hook_stale_after_s,
             ),
         )
         await hook.run(stop, observer.listening)

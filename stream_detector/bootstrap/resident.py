@@ -1,17 +1,14 @@
 """The guard in somebody else's program, with everything real behind it."""
 
-import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from stream_detector.bootstrap.parts import clock_of, stores_of
+from stream_detector.bootstrap.guard import guard_of
+from stream_detector.bootstrap.parts import stores_of
 from stream_detector.hook.guard import Guard
-from stream_detector.hook.judge import Doubt
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.resident import ResidentGuard
 from stream_detector.settings import Settings
-
-_LIMITER_TIMEOUT_S = 0.05
 
 
 def resident_guard_of(settings: Settings, observer: HookObserver) -> ResidentGuard:
@@ -20,18 +17,6 @@ def resident_guard_of(settings: Settings, observer: HookObserver) -> ResidentGua
     @asynccontextmanager
     async def open_guard() -> AsyncIterator[Guard]:
         async with stores_of(settings) as stores:
-            yield Guard(
-                store=stores.decisions,
-                limiter=stores.limiter,
-                clock=clock_of(settings),
-                observer=observer,
-                random=random.Random().random,  # noqa: S311 - spreads reconnects
-                doubt=Doubt(
-                    failure=settings.hook_failure,
-                    unidentified=settings.hook_unidentified,
-                    limiter_timeout_s=_LIMITER_TIMEOUT_S,
-                ),
-                stale_after_s=settings.hook_stale_after_s,
-            )
+            yield guard_of(settings, stores, observer)
 
     return ResidentGuard(open_guard, failure=settings.hook_failure)

@@ -17,49 +17,15 @@ from stream_detector.collector.replies import Refusal, Reply, problem, taken, ta
 from stream_detector.collector.routes import JSON, PROTOBUF, Posted, Route
 from stream_detector.collector.writer import Writer
 from stream_detector.domain.errors import StoreUnavailable
+from stream_detector.serving.rsgi import METRICS, TEXT, Request, RequestHeaders, Responder
 from stream_detector.wire.sources.events import Discretion, Found, Part
 
-_TEXT: Final = [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]
-_METRICS: Final = [("content-type", "text/plain; version=0.0.4; charset=utf-8")]
 _RETRY: Final = [("retry-after", "5")]
 _PARTS: Final = {part.value: part for part in Part}
 
 
-class RequestHeaders(Protocol):
-    """Header fields; names are lower case."""
-
-    def get_all(self, key: str) -> list[str]:
-        """Every value of the field that is readable as ASCII."""
-
-    def keys(self) -> list[str]:
-        """Every name."""
-
-
-class Request(Protocol):
-    """The part of RSGI's scope that is used."""
-
-    @property
-    def method(self) -> str:
-        """In capitals."""
-
-    @property
-    def path(self) -> str:
-        """Percent-decoded."""
-
-    @property
-    def query_string(self) -> str:
-        """As it was sent."""
-
-    @property
-    def headers(self) -> RequestHeaders:
-        """The request's header fields."""
-
-
-class Responder(Chunks, Protocol):
-    """The part of RSGI's protocol that is used."""
-
-    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        """Answer."""
+class Exchange(Chunks, Responder, Protocol):
+    """What gives the body, and takes the response."""
 
 
 class CollectorApp:
@@ -97,7 +63,7 @@ class CollectorApp:
         self._render_metrics = render_metrics
         self._authorization = f"Bearer {token}".encode() if token else None
 
-    async def __rsgi__(self, request: Request, responder: Responder) -> None:
+    async def __rsgi__(self, request: Request, responder: Exchange) -> None:
         """Answer one request."""
         route = self._routes.get(request.path)
         if route is None:
@@ -152,13 +118,13 @@ class CollectorApp:
     def _page(self, path: str) -> Reply:
         match path:
             case "/healthz":
-                return Reply(200, _TEXT, b"ok\n")
+                return Reply(200, TEXT, b"ok\n")
             case "/readyz" if self._writer.is_ready:
-                return Reply(200, _TEXT, b"ready\n")
+                return Reply(200, TEXT, b"ready\n")
             case "/readyz":
-                return Reply(503, _TEXT, b"Kafka does not take calls\n")
+                return Reply(503, TEXT, b"Kafka does not take calls\n")
             case "/metrics":
-                return Reply(200, _METRICS, self._render_metrics())
+                return Reply(200, METRICS, self._render_metrics())
             case _:
                 return problem(Refusal(404, f"post to one of {', '.join(self._routes)}"))
 

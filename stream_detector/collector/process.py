@@ -13,7 +13,7 @@ from stream_detector.collector.writer import Writer
 
 
 class Serve(Protocol):
-    """Serves an application until told to stop, then finishes the open requests (`hook.server.serve`)."""
+    """Serves an application until told to stop, then finishes the open requests (`serving.server.serve`)."""
 
     def __call__(self, app: CollectorApp, *, stop: asyncio.Event) -> Awaitable[None]:
         """Raises `ConfigError` where nothing can be listened on."""

@@ -15,6 +15,7 @@ from stream_detector.hook.judge import Doubt, Judge
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.table import DecisionTable
 from stream_detector.ports import Clock, DecisionStore, Limiter
+from stream_detector.serving.background import together
 
 _TIDY_EVERY_S = 0.1
 _TIDY_SUBJECTS = 200
@@ -70,13 +71,7 @@ class Guard:
 
     async def follow(self) -> None:
         """Keep the table equal to the store until cancelled."""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._feed.run())
-                tasks.create_task(self._tidy())
-        except ExceptionGroup as failures:
-            # One of them failed, the other was only cancelled.
-            raise failures.exceptions[0] from None
+        await together(self._feed.run(), self._tidy())
 
     async def _tidy(self) -> Never:
         while True:

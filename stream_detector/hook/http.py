@@ -2,7 +2,7 @@
 
 * `/check` and everything below it: a gateway's question, any method; the body is never read.
 * `/check-nginx` and everything below it: the same for nginx's `auth_request`.
-* `/settle`: what a call has used, now that it ended (`Needs` reads the headers of both).
+* `/settle`: what a call has used, now that it ended (`needs` reads the headers of both).
 * `/decisions` and `/decisions/stream`: the decision feed (`broadcast`).
 * `/healthz` the process runs, `/readyz` the table was read at least once, `/metrics` for Prometheus.
 
@@ -11,7 +11,6 @@ The query of a question is ignored: gateways append the client's own, and a clie
 
 import contextlib
 from collections.abc import Callable
-from typing import Final, Protocol
 
 from granian.rsgi import ProtocolClosed
 
@@ -26,52 +25,7 @@ from stream_detector.hook.needs import Field, ask_of, use_of
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.seen import Report, call_of
 from stream_detector.ports import Clock
-
-_TEXT: Final = [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]
-_METRICS: Final = [("content-type", "text/plain; version=0.0.4; charset=utf-8")]
-
-
-class RequestHeaders(Protocol):
-    """Header fields; names are lower case."""
-
-    def get_all(self, key: str) -> list[str]:
-        """Every value of the field that is readable as ASCII."""
-
-
-class Request(Protocol):
-    """The part of RSGI's scope that is used."""
-
-    @property
-    def path(self) -> str:
-        """Percent-decoded."""
-
-    @property
-    def query_string(self) -> str:
-        """What follows the question mark."""
-
-    @property
-    def headers(self) -> RequestHeaders:
-        """The request's header fields."""
-
-
-class Stream(Protocol):
-    """A response that is being sent."""
-
-    async def send_bytes(self, data: bytes) -> None:
-        """Send a piece; ProtocolClosed when the other side has gone."""
-
-
-class Responder(Protocol):
-    """The part of RSGI's protocol that is used. Answering a client that has gone is harmless."""
-
-    def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None:
-        """Answer without a body."""
-
-    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        """Answer."""
-
-    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> Stream:
-        """Begin an answer in pieces."""
+from stream_detector.serving.rsgi import METRICS, TEXT, Request, RequestHeaders, Responder
 
 
 class HookApp:
@@ -156,12 +110,12 @@ class HookApp:
     async def _settle(self, headers: RequestHeaders) -> Answer:
         client = self._client(headers)
         if client is None:
-            return Answer(400, _TEXT, f"send one header {self._client_header} with the client id\n".encode())
+            return Answer(400, TEXT, f"send one header {self._client_header} with the client id\n".encode())
         try:
             counted = await self._judge.settle(client, use_of(_fields(headers), self._call_header))
         except StoreUnavailable:
-            return Answer(503, _TEXT, b"the limiter did not answer; what was reserved stays used\n")
-        return Answer(200, _TEXT, b"counted\n" if counted else b"nothing to count\n")
+            return Answer(503, TEXT, b"the limiter did not answer; what was reserved stays used\n")
+        return Answer(200, TEXT, b"counted\n" if counted else b"nothing to count\n")
 
     def _client(self, headers: RequestHeaders) -> str | None:
         """The client id; None when it is missing or ambiguous."""
@@ -170,15 +124,15 @@ class HookApp:
     def _page(self, path: str) -> Answer:
         match path:
             case "/healthz":
-                return Answer(200, _TEXT, b"ok\n")
+                return Answer(200, TEXT, b"ok\n")
             case "/readyz" if self._freshness.ever_proven():
-                return Answer(200, _TEXT, b"ready\n")
+                return Answer(200, TEXT, b"ready\n")
             case "/readyz":
-                return Answer(503, _TEXT, b"the decisions were not read from the store yet\n")
+                return Answer(503, TEXT, b"the decisions were not read from the store yet\n")
             case "/metrics":
-                return Answer(200, _METRICS, self._render_metrics())
+                return Answer(200, METRICS, self._render_metrics())
             case _:
-                return Answer(404, _TEXT, b"ask /check, /check-nginx or /settle\n")
+                return Answer(404, TEXT, b"ask /check, /check-nginx or /settle\n")
 
 
 def _fields(headers: RequestHeaders) -> Field:

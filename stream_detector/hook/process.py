@@ -10,15 +10,14 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from stream_detector.domain.identity import Identity
-from stream_detector.domain.verdicts import Failure
 from stream_detector.hook.broadcast import Broadcast
 from stream_detector.hook.guard import Guard
 from stream_detector.hook.http import HookApp
-from stream_detector.hook.judge import Doubt
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.seen import Report
-from stream_detector.hook.server import serve
-from stream_detector.ports import Clock, DecisionStore, Limiter
+from stream_detector.ports import Clock
+from stream_detector.serving.background import beside
+from stream_detector.serving.server import serve
 
 
 class HookOptions(Struct, frozen=True, kw_only=True):
@@ -31,10 +30,6 @@ class HookOptions(Struct, frozen=True, kw_only=True):
     call_header: str
     feed_token: str = ""
     """Of the decision feed; empty for no feed."""
-    failure: Failure
-    unidentified: Failure
-    stale_after_s: float
-    limiter_timeout_s: float = 0.05
     stop_within_s: float = 5.0
 
 
@@ -42,53 +37,42 @@ class Hook:
     """Answers gateways until told to stop.
 
     Args:
-        store: the standing decisions.
-        limiter: the limits shared by all hooks.
+        guard: decides; followed while the hook runs.
         clock: event time.
         observer: hears of every answer.
         render_metrics: the page for Prometheus.
-        random: 0 to 1; spreads the reconnecting of many hooks.
         options: what the operator sets.
         report: takes every call that was asked about; None for nobody.
-        monotonic: seconds that never go back; measures the age of the table and the time of an answer.
+        timer: seconds that never go back; measures the time of an answer.
     """
 
     def __init__(
         self,
         *,
-        store: DecisionStore,
-        limiter: Limiter,
+        guard: Guard,
         clock: Clock,
         observer: HookObserver,
         render_metrics: Callable[[], bytes],
-        random: Callable[[], float],
         options: HookOptions,
         report: Report | None = None,
-        monotonic: Callable[[], float] = time.perf_counter,
+        timer: Callable[[], float] = time.perf_counter,
     ) -> None:
+        self._guard = guard
         self._options = options
-        self._guard = Guard(
-            store=store,
-            limiter=limiter,
-            clock=clock,
-            observer=observer,
-            random=random,
-            doubt=Doubt(
-                failure=options.failure,
-                unidentified=options.unidentified,
-                limiter_timeout_s=options.limiter_timeout_s,
-            ),
-            stale_after_s=options.stale_after_s,
-            monotonic=monotonic,
-        )
         self._broadcast = (
-            Broadcast(table=self._guard.table, changes=self._guard.changes, clock=clock, token=options.feed_token)
+            Broadcast(
+                table=guard.table,
+                changes=guard.changes,
+                clock=clock,
+                observer=observer,
+                token=options.feed_token,
+            )
             if options.feed_token
             else None
         )
         self._app = HookApp(
-            judge=self._guard.judge,
-            freshness=self._guard.freshness,
+            judge=guard.judge,
+            freshness=guard.freshness,
             broadcast=self._broadcast,
             observer=observer,
             render_metrics=render_metrics,
@@ -97,7 +81,7 @@ class Hook:
             call_header=options.call_header,
             report=report,
             clock=clock,
-            timer=monotonic,
+            timer=timer,
         )
 
     async def run(self, stop: asyncio.Event, on_listening: Callable[[int], None] = lambda _port: None) -> None:
@@ -110,22 +94,16 @@ class Hook:
         Raises:
             ConfigError: host and port cannot be listened on.
         """
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                background = [tasks.create_task(self._guard.follow()), tasks.create_task(self._hang_up(stop))]
-                await serve(
-                    self._app,
-                    host=self._options.host,
-                    port=self._options.port,
-                    stop=stop,
-                    stop_within_s=self._options.stop_within_s,
-                    on_listening=on_listening,
-                )
-                for task in background:
-                    task.cancel()
-        except ExceptionGroup as failures:
-            # One of them failed, the others were only cancelled.
-            raise failures.exceptions[0] from None
+        async with beside(self._guard.follow(), self._hang_up(stop)):
+            await serve(
+                self._app,
+                host=self._options.host,
+                port=self._options.port,
+                stop=stop,
+                stop_within_s=self._options.stop_within_s,
+                on_listening=on_listening,
+                settings="hook_host, hook_port",
+            )
 
     async def _hang_up(self, stop: asyncio.Event) -> None:
         """Streams of the feed would keep the server from ending."""

@@ -30,8 +30,10 @@ from stream_detector.adapters.memory import MemoryDecisionStore
 from stream_detector.adapters.redis_stores import RedisStores
 from stream_detector.domain.decisions import Action, Decision, Limit, Mode, Subject, SubjectKind
 from stream_detector.domain.verdicts import Failure, Verdict
+from stream_detector.hook.guard import Guard
+from stream_detector.hook.judge import Doubt
 from stream_detector.hook.process import Hook, HookOptions
-from stream_detector.hook.server import serve
+from stream_detector.serving.server import serve
 
 _CLIENTS = {"allowed": "nobody", "blocked": "bad", "throttled, admitted": "slow", "throttled, refused": "slower"}
 
@@ -89,20 +91,23 @@ async def _serve_hook(url: str, subjects: int, pipe: Connection) -> None:
     asyncio.get_running_loop().add_reader(pipe.fileno(), tell)
     async with RedisStores(url, prefix="bench", profile_ttl_s=60.0) as stores:
         hook = Hook(
-            store=store,
-            limiter=stores.limiter,
+            guard=Guard(
+                store=store,
+                limiter=stores.limiter,
+                clock=WallClock(),
+                observer=watch,
+                random=random.random,
+                doubt=Doubt(failure=Failure.CLOSED, unidentified=Failure.CLOSED, limiter_timeout_s=0.05),
+                stale_after_s=60.0,
+            ),
             clock=WallClock(),
             observer=watch,
             render_metrics=watch.render,
-            random=random.random,
             options=HookOptions(
                 host="127.0.0.1",
                 port=0,
                 client_header="x-client-id",
                 call_header="x-request-id",
-                failure=Failure.CLOSED,
-                unidentified=Failure.CLOSED,
-                stale_after_s=60.0,
             ),
         )
         await hook.run(stop, pipe.send)
@@ -122,6 +127,7 @@ def serve_embedded(pipe: Connection) -> None:
         stop=asyncio.Event(),
         stop_within_s=1.0,
         on_listening=pipe.send,
+        settings="",
     )
     uvloop.run(run)
 

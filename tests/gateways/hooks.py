@@ -9,7 +9,9 @@ from gateways.asking import Gateway, until
 from stream_detector.adapters.memory import MemoryDecisionStore, MemoryLimiter
 from stream_detector.domain.decisions import Action, Decision, Limit, Mode, Origin, Subject, SubjectKind
 from stream_detector.domain.errors import StoreUnavailable
-from stream_detector.domain.verdicts import Failure, Verdict
+from stream_detector.domain.verdicts import Failure, Settlement, Verdict
+from stream_detector.hook.guard import Guard
+from stream_detector.hook.judge import Doubt
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.process import Hook, HookOptions
 from stream_detector.ports import ONE_CALL, Admission, Ask, Clock, DecisionStore, Limiter, Use
@@ -97,6 +99,9 @@ class RecordingObserver:
         self.verdicts: list[Verdict] = []
         self.seconds: list[float] = []
         self.limiter_failures = 0
+        self.settlements: list[Settlement] = []
+        self.feed_statuses: list[int] = []
+        self.feed_streams = 0
         self.subjects: Mapping[tuple[Action, Mode], int] = {}
         self.age_s = -1.0
 
@@ -106,6 +111,15 @@ class RecordingObserver:
 
     def limiter_failed(self) -> None:
         self.limiter_failures += 1
+
+    def settled(self, settlement: Settlement) -> None:
+        self.settlements.append(settlement)
+
+    def feed_answered(self, status: int) -> None:
+        self.feed_statuses.append(status)
+
+    def feed_followed(self, streams: int) -> None:
+        self.feed_streams = streams
 
     def table(self, subjects: Mapping[tuple[Action, Mode], int], age_s: float) -> None:
         self.subjects = subjects
@@ -119,11 +133,15 @@ def options(**changes: object) -> HookOptions:
         "port": 0,
         "client_header": "x-client-id",
         "call_header": "x-request-id",
-        "failure": Failure.OPEN,
-        "unidentified": Failure.OPEN,
-        "stale_after_s": 300.0,
     }
     return HookOptions(**(values | changes))  # type: ignore[arg-type]
+
+
+def doubt(
+    *, failure: Failure = Failure.OPEN, unidentified: Failure = Failure.OPEN, limiter_timeout_s: float = 0.05
+) -> Doubt:
+    """What the hook answers when it cannot know."""
+    return Doubt(failure=failure, unidentified=unidentified, limiter_timeout_s=limiter_timeout_s)
 
 
 @contextlib.asynccontextmanager
@@ -133,16 +151,25 @@ async def running_hook(
     *,
     clock: Clock | None = None,
     observer: HookObserver | None = None,
+    in_doubt: Doubt | None = None,
+    stale_after_s: float = 300.0,
     hook_options: HookOptions | None = None,
 ) -> AsyncIterator[int]:
     """Run a hook in this event loop; yields its port as soon as it listens."""
+    clock, observer = clock or HandClock(), observer or RecordingObserver()
     hook = Hook(
-        store=store,
-        limiter=limiter,
-        clock=clock or HandClock(),
-        observer=observer or RecordingObserver(),
+        guard=Guard(
+            store=store,
+            limiter=limiter,
+            clock=clock,
+            observer=observer,
+            random=lambda: 0.0,
+            doubt=in_doubt or doubt(),
+            stale_after_s=stale_after_s,
+        ),
+        clock=clock,
+        observer=observer,
         render_metrics=lambda: b"calls_total 1\n",
-        random=lambda: 0.0,
         options=hook_options or options(),
     )
     stop = asyncio.Event()
@@ -176,13 +203,16 @@ async def ready_gateway(port: int) -> AsyncIterator[Gateway]:
 
 @contextlib.asynccontextmanager
 async def hook_with(
-    *decisions: Decision, hook_options: HookOptions | None = None, observer: HookObserver | None = None
+    *decisions: Decision,
+    hook_options: HookOptions | None = None,
+    in_doubt: Doubt | None = None,
+    observer: HookObserver | None = None,
 ) -> AsyncIterator[Gateway]:
     """A connection to a ready hook with these decisions, its store and limiter in memory."""
     store = MemoryDecisionStore()
     await store.put(decisions, NOON_S)
     async with (
-        running_hook(store, MemoryLimiter(), hook_options=hook_options, observer=observer) as port,
+        running_hook(store, MemoryLimiter(), hook_options=hook_options, in_doubt=in_doubt, observer=observer) as port,
         ready_gateway(port) as gateway,
     ):
         yield gateway

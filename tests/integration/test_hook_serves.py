@@ -13,6 +13,7 @@ from gateways.hooks import (
     HandClock,
     RecordingObserver,
     decision,
+    doubt,
     hook_with,
     options,
     ready_gateway,
@@ -112,9 +113,9 @@ async def test_two_blocked_clients_get_the_same_bytes() -> None:
 async def test_a_hook_that_never_reached_its_store_answers_as_set_and_is_not_ready(
     failure: Failure, status: int
 ) -> None:
-    as_set = options(failure=failure)
+    as_set = doubt(failure=failure)
 
-    async with running_hook(UnreachableStore(), MemoryLimiter(), hook_options=as_set) as port, Gateway(port) as gateway:
+    async with running_hook(UnreachableStore(), MemoryLimiter(), in_doubt=as_set) as port, Gateway(port) as gateway:
         assert (await gateway.ask(path="/readyz")).status == 503
         assert (await gateway.ask(path="/healthz")).status == 200
         assert (await gateway.ask("alice")).status == status
@@ -122,7 +123,7 @@ async def test_a_hook_that_never_reached_its_store_answers_as_set_and_is_not_rea
 
 @on_a_loop
 async def test_a_question_without_client_is_refused_with_401_where_the_operator_wants_that() -> None:
-    async with hook_with(hook_options=options(unidentified=Failure.CLOSED)) as gateway:
+    async with hook_with(in_doubt=doubt(unidentified=Failure.CLOSED)) as gateway:
         assert (await gateway.ask()).status == 401
         assert (await gateway.ask("")).status == 401
         assert (await gateway.ask("alice")).status == 200
@@ -155,10 +156,10 @@ async def test_metrics_tell_verdicts_and_table() -> None:
 async def test_stopping_finishes_the_open_question_and_closes_idle_connections() -> None:
     limiter, store = GatedLimiter(), MemoryDecisionStore()
     await store.put([decision("tom", Action.THROTTLE)], NOON_S)
-    patient = options(limiter_timeout_s=20.0)
+    patient = doubt(limiter_timeout_s=20.0)
 
     async with contextlib.AsyncExitStack() as connections:
-        async with running_hook(store, limiter, hook_options=patient) as port:
+        async with running_hook(store, limiter, in_doubt=patient) as port:
             idle = await connections.enter_async_context(ready_gateway(port))
             busy = await connections.enter_async_context(Gateway(port))
             question = asyncio.create_task(busy.ask("tom"))

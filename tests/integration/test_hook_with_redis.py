@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 from gateways.asking import Gateway, on_a_loop, until
-from gateways.hooks import NOON_S, RecordingObserver, decision, options, ready_gateway, running_hook
+from gateways.hooks import NOON_S, RecordingObserver, decision, doubt, ready_gateway, running_hook
 from servers.redis_server import RedisServer
 
 from stream_detector.adapters.redis_stores import RedisStores
 from stream_detector.domain.decisions import Action, Limit, Origin
 from stream_detector.domain.verdicts import Cause, Failure
+from stream_detector.hook.judge import Doubt
 from stream_detector.hook.observer import HookObserver
-from stream_detector.hook.process import HookOptions
 
 
 def stores_at(url: str) -> RedisStores:
@@ -22,12 +22,14 @@ def stores_at(url: str) -> RedisStores:
 
 @contextlib.asynccontextmanager
 async def hook_at(
-    url: str, *, hook_options: HookOptions | None = None, observer: HookObserver | None = None
+    url: str, *, in_doubt: Doubt | None = None, stale_after_s: float = 300.0, observer: HookObserver | None = None
 ) -> AsyncIterator[Gateway]:
     """A connection to a ready hook of its own on this Redis."""
     async with (
         stores_at(url) as stores,
-        running_hook(stores.decisions, stores.limiter, hook_options=hook_options, observer=observer) as port,
+        running_hook(
+            stores.decisions, stores.limiter, in_doubt=in_doubt, stale_after_s=stale_after_s, observer=observer
+        ) as port,
         ready_gateway(port) as gateway,
     ):
         yield gateway
@@ -69,9 +71,9 @@ async def test_all_hooks_together_admit_exactly_the_burst(redis_url: str) -> Non
     async with stores_at(redis_url) as stores:
         await stores.decisions.put([decision("tom", Action.THROTTLE, limit=limit)], NOON_S)
 
-    unhurried = options(limiter_timeout_s=20.0)
+    unhurried = doubt(limiter_timeout_s=20.0)
     async with contextlib.AsyncExitStack() as hooks:
-        gateways = [await hooks.enter_async_context(hook_at(redis_url, hook_options=unhurried)) for _ in range(3)]
+        gateways = [await hooks.enter_async_context(hook_at(redis_url, in_doubt=unhurried)) for _ in range(3)]
 
         async def ask_ten_times(gateway: Gateway) -> list[int]:
             return [(await gateway.ask("tom")).status for _ in range(10)]
@@ -107,9 +109,9 @@ async def test_with_redis_frozen_throttled_calls_are_answered_as_set(
     limit = Limit(requests=1, window_s=3600.0, burst=1)
     async with stores_at(private_redis.url) as stores:
         await stores.decisions.put([decision("tom", Action.THROTTLE, limit=limit), decision("alice")], NOON_S)
-    as_set = options(failure=failure)
+    as_set = doubt(failure=failure)
 
-    async with hook_at(private_redis.url, hook_options=as_set, observer=observer) as gateway:
+    async with hook_at(private_redis.url, in_doubt=as_set, observer=observer) as gateway:
         await until_answered(gateway, "tom", 429)
         private_redis.freeze()
         frozen = [(await gateway.ask("tom")).status, (await gateway.ask("alice")).status]
@@ -123,9 +125,9 @@ async def test_with_redis_frozen_throttled_calls_are_answered_as_set(
 @on_a_loop
 async def test_with_redis_away_for_too_long_every_call_is_answered_as_set(private_redis: RedisServer) -> None:
     observer = RecordingObserver()
-    closed = options(failure=Failure.CLOSED, stale_after_s=1.5)
+    closed = doubt(failure=Failure.CLOSED)
 
-    async with hook_at(private_redis.url, hook_options=closed, observer=observer) as gateway:
+    async with hook_at(private_redis.url, in_doubt=closed, stale_after_s=1.5, observer=observer) as gateway:
         await until_answered(gateway, "bob", 200)
         private_redis.stop()
         await until_answered(gateway, "bob", 503)

@@ -12,11 +12,12 @@ import multiprocessing
 import socket
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
-from typing import Never
+from typing import Never, Protocol
 
 from stream_detector.domain.errors import StreamDetectorError
 from stream_detector.hook.envoy.reports import MAX_LINE_BYTES, count
 from stream_detector.hook.observer import HookObserver
+from stream_detector.serving.background import together
 
 _AGAIN_AFTER_S = 1.0
 _END_WITHIN_S = 10.0
@@ -24,6 +25,16 @@ _log = logging.getLogger(__name__)
 
 Main = Callable[[socket.socket], None]
 """What a process runs, with its end of the socket; can be pickled."""
+
+
+class FamilyObserver(HookObserver, Protocol):
+    """Hears of the processes, too."""
+
+    def grpc_listening(self, processes: int) -> None:
+        """So many processes listen."""
+
+    def grpc_ended(self) -> None:
+        """A process that listened has ended, and is started anew."""
 
 
 class FamilyEnded(StreamDetectorError):
@@ -39,10 +50,11 @@ class Family:
         observer: hears what they report.
     """
 
-    def __init__(self, main: Main, size: int, observer: HookObserver) -> None:
+    def __init__(self, main: Main, size: int, observer: FamilyObserver) -> None:
         self._main = main
         self._size = size
         self._observer = observer
+        self._listening = 0
 
     async def run(self) -> None:
         """Keep the processes running until cancelled.
@@ -50,18 +62,13 @@ class Family:
         Raises:
             FamilyEnded: one of them could not begin to listen.
         """
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for number in range(1, self._size + 1):
-                    tasks.create_task(self._keep(number))
-        except ExceptionGroup as failures:
-            # One of them failed, the others were only cancelled.
-            raise failures.exceptions[0] from None
+        await together(*(self._keep(number) for number in range(1, self._size + 1)))
 
     async def _keep(self, number: int) -> Never:
         name = f"gRPC process {number} of {self._size}"
         while True:
             code = await self._live(name)
+            self._observer.grpc_ended()
             _log.error("%s ended with code %s; it is started anew in %.0f s", name, code, _AGAIN_AFTER_S)
             await asyncio.sleep(_AGAIN_AFTER_S)
 
@@ -87,12 +94,20 @@ class Family:
     async def _hear(self, name: str, reader: asyncio.StreamReader) -> bool:
         """Until the process is gone; whether it ever listened."""
         listened = False
-        while (line := await reader.readline()).endswith(b"\n"):
-            if not listened:
-                listened = True
-                _log.info("%s listens", name)
-            count(line, self._observer)
+        try:
+            while (line := await reader.readline()).endswith(b"\n"):
+                if not listened:
+                    listened = True
+                    self._count_listening(1)
+                    _log.info("%s listens", name)
+                count(line, self._observer)
+        finally:
+            self._count_listening(-listened)
         return listened
+
+    def _count_listening(self, more: int) -> None:
+        self._listening += more
+        self._observer.grpc_listening(self._listening)
 
 
 async def _join(process: BaseProcess) -> None:

@@ -16,9 +16,8 @@ from stream_detector.hook.envoy.authorization import Authorization
 from stream_detector.hook.envoy.rate_limit import RateLimit
 from stream_detector.hook.envoy.server import serve
 from stream_detector.hook.guard import Guard
-from stream_detector.hook.judge import Doubt
 from stream_detector.hook.observer import HookObserver
-from stream_detector.ports import Clock, DecisionStore, Limiter
+from stream_detector.serving.background import beside
 
 _READ_WITHIN_S = 2.0
 _PROBE_S = 0.01
@@ -33,9 +32,6 @@ class EnvoyOptions(Struct, frozen=True, kw_only=True):
     client_header: str
     call_header: str
     failure: Failure
-    unidentified: Failure
-    stale_after_s: float
-    limiter_timeout_s: float = 0.05
     stop_within_s: float = 5.0
 
 
@@ -43,55 +39,36 @@ class EnvoyHook:
     """Answers Envoy until told to stop.
 
     Args:
-        store: the standing decisions.
-        limiter: the limits shared by all hooks.
-        clock: event time.
+        guard: decides; followed while the process runs.
         observer: hears of every answer.
-        random: 0 to 1; spreads the reconnecting of many hooks.
         options: what the operator sets.
-        monotonic: seconds that never go back; measures the age of the table and the time of an answer.
+        timer: seconds that never go back; measures the time of an answer.
     """
 
     def __init__(
         self,
         *,
-        store: DecisionStore,
-        limiter: Limiter,
-        clock: Clock,
+        guard: Guard,
         observer: HookObserver,
-        random: Callable[[], float],
         options: EnvoyOptions,
-        monotonic: Callable[[], float] = time.perf_counter,
+        timer: Callable[[], float] = time.perf_counter,
     ) -> None:
+        self._guard = guard
         self._options = options
-        self._guard = Guard(
-            store=store,
-            limiter=limiter,
-            clock=clock,
-            observer=observer,
-            random=random,
-            doubt=Doubt(
-                failure=options.failure,
-                unidentified=options.unidentified,
-                limiter_timeout_s=options.limiter_timeout_s,
-            ),
-            stale_after_s=options.stale_after_s,
-            monotonic=monotonic,
-        )
         self._authorization = Authorization(
-            judge=self._guard.judge,
+            judge=guard.judge,
             observer=observer,
             identity=options.identity,
             client_header=options.client_header,
             call_header=options.call_header,
-            timer=monotonic,
+            timer=timer,
         )
         self._rate_limit = RateLimit(
-            judge=self._guard.judge,
+            judge=guard.judge,
             identity=options.identity,
             observer=observer,
             failure=options.failure,
-            timer=monotonic,
+            timer=timer,
         )
 
     async def run(self, stop: asyncio.Event, on_listening: Callable[[], None] = lambda: None) -> None:
@@ -104,22 +81,16 @@ class EnvoyHook:
         Raises:
             ConfigError: the address cannot be listened on.
         """
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                following = tasks.create_task(self._guard.follow())
-                await self._wait_for_table()
-                await serve(
-                    self._authorization,
-                    self._rate_limit,
-                    address=self._options.address,
-                    stop=stop,
-                    stop_within_s=self._options.stop_within_s,
-                    on_listening=on_listening,
-                )
-                following.cancel()
-        except ExceptionGroup as failures:
-            # One of them failed, the others were only cancelled.
-            raise failures.exceptions[0] from None
+        async with beside(self._guard.follow()):
+            await self._wait_for_table()
+            await serve(
+                self._authorization,
+                self._rate_limit,
+                address=self._options.address,
+                stop=stop,
+                stop_within_s=self._options.stop_within_s,
+                on_listening=on_listening,
+            )
 
     async def _wait_for_table(self) -> None:
         loop = asyncio.get_running_loop()

@@ -1,6 +1,6 @@
-"""Runs the HTTP application on granian, inside the caller's event loop.
+"""Runs an HTTP application on granian, inside the caller's event loop.
 
-Embedded, not as granian's own worker process: the feed and the application share the table, and the embedded server
+Embedded, not as granian's own worker process: the hook's feed and its application share the table, and the embedded server
 answered as many requests per second (tests/benchmarks/bench_hook.py). One server is one process on one core.
 """
 
@@ -47,7 +47,7 @@ async def serve(
     stop: asyncio.Event,
     stop_within_s: float,
     on_listening: Callable[[int], None],
-    settings: str = "hook_host, hook_port",
+    settings: str,
 ) -> None:
     """Answer requests until `stop` is set, then finish the open ones.
 
