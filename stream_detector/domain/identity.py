@@ -14,6 +14,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 from msgspec import Struct
@@ -97,11 +98,19 @@ class Identity(Struct, frozen=True):
     def _hashed(self, kind: str, text: str) -> str | None:
         if not text:
             return None
-        key = hashlib.blake2b(self.salt, digest_size=32, person=b"identity").digest()
         digest = hashlib.blake2b(
-            text.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES, key=key, person=kind[:16].encode()
+            text.encode("utf-8", "surrogatepass"),
+            digest_size=_DIGEST_BYTES,
+            key=_key_of(self.salt),
+            person=kind[:16].encode(),
         )
         return f"{kind[0]}_{digest.hexdigest()}"
+
+
+@lru_cache(maxsize=16)
+def _key_of(salt: bytes) -> bytes:
+    """A salt may be longer than a key may be."""
+    return hashlib.blake2b(salt, digest_size=32, person=b"identity").digest()
 
 
 def _claims(token: str) -> dict[str, object]:

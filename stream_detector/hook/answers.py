@@ -3,8 +3,8 @@
 1. A refusal tells an attacker nothing: no detector, risk or policy, and the same words for every subject. What differs
    is the client's own limit (429) and a coarse time to wait.
 2. Our own trouble is a 503, and an unidentified caller a 401: 403 and 429 always mean a decision.
-3. A call that may pass gets an empty 200. `x-stream-detector-mark` is for the model layer: the gateway must forward
-   it to the upstream and must not pass it to the client.
+3. A call that may pass gets an empty 200. `MARK_HEADER` is for the model layer: the gateway must forward it to the
+   upstream and must not pass it to the client.
 
 Sources: RFC 9110 (10.2.3 Retry-After, 11.6.1 WWW-Authenticate), RFC 9457 (problem details),
 draft-ietf-httpapi-ratelimit-headers (RateLimit fields and the problem types).
@@ -21,6 +21,9 @@ from stream_detector.domain.decisions import Action, Limit
 from stream_detector.domain.verdicts import Cause, Verdict
 
 Headers = list[tuple[str, str]]
+
+MARK_HEADER: Final = "x-stream-detector-mark"
+"""For the model, never for the client, and never as a client sends it."""
 
 _HOUR_S = 3600
 _MAX_BLOCK_RETRY_S = 24 * _HOUR_S
@@ -50,7 +53,7 @@ def answer(verdict: Verdict, dialect: Dialect) -> Answer:
     if verdict.action is Action.ALLOW:
         return _PASS if verdict.limit is None else Answer(200, _rate_limit(verdict.limit, verdict.remaining or 0))
     if verdict.action is Action.MARK:
-        return Answer(200, [("x-stream-detector-mark", verdict.mark or _PLAIN_MARK)])
+        return Answer(200, [(MARK_HEADER, verdict.mark or _PLAIN_MARK)])
     if verdict.cause is Cause.UNIDENTIFIED:
         return _UNIDENTIFIED
     if verdict.cause is Cause.TABLE_STALE or verdict.cause is Cause.LIMITER_DOWN:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from stream_detector.domain.decisions import Action
 from stream_detector.domain.identity import Identity
-from stream_detector.hook.answers import Answer, Dialect, Headers, answer
+from stream_detector.hook.answers import MARK_HEADER, Answer, Dialect, Headers, answer
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.resident import ResidentGuard
 from stream_detector.ports import Ask, Use
@@ -32,7 +32,7 @@ ClientOf = Callable[[Scope], str | None]
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
-_MARK: Final = b"x-stream-detector-mark"
+_MARK: Final = MARK_HEADER.encode()
 _PASSES = 200
 _STATE = "stream_detector"
 

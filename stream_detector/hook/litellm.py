@@ -22,14 +22,13 @@ from litellm.integrations.custom_guardrail import CustomGuardrail
 from litellm.types.guardrails import GuardrailEventHooks
 
 from stream_detector.domain.decisions import Action
-from stream_detector.hook.answers import Answer, Dialect, Headers, answer
+from stream_detector.hook.answers import MARK_HEADER, Answer, Dialect, Headers, answer
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.resident import ResidentGuard
 from stream_detector.ports import Ask, Use
 from stream_detector.wire.litellm import client_of
 
 _CALL: Final = "stream_detector_call"
-_MARK: Final = "x-stream-detector-mark"
 _LITELLMS_OWN: Final = frozenset({"content-type", "content-length"})
 """LiteLLM writes the body, in the form that OpenAI's clients expect."""
 _DECIDED: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
@@ -161,7 +160,7 @@ def _mark(data: RequestData, marks: Headers) -> None:
     """Let exactly these marks go to the model."""
     for name in ("headers", "extra_headers"):
         sent = data.get(name)
-        if isinstance(sent, dict) and any(str(field).lower() == _MARK for field in sent):
-            data[name] = {field: value for field, value in sent.items() if str(field).lower() != _MARK}
+        if isinstance(sent, dict) and any(str(field).lower() == MARK_HEADER for field in sent):
+            data[name] = {field: value for field, value in sent.items() if str(field).lower() != MARK_HEADER}
     if marks:
         data["extra_headers"] = {**(data.get("extra_headers") or {}), **dict(marks)}

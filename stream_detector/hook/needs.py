@@ -20,7 +20,7 @@ Field = Callable[[str], str | None]
 
 def ask_of(field: Field, call_header: str) -> Ask:
     """What the call is expected to need."""
-    call, given, expected = _call(field(call_header)), _tokens(field(INPUT_TOKENS)), _tokens(field(OUTPUT_TOKENS))
+    call, given, expected = call_id(field(call_header)), _tokens(field(INPUT_TOKENS)), _tokens(field(OUTPUT_TOKENS))
     if not call and given is None and expected is None:
         return ONE_CALL
     return Ask(call=call, input_tokens=given, output_tokens=expected)
@@ -28,10 +28,11 @@ def ask_of(field: Field, call_header: str) -> Ask:
 
 def use_of(field: Field, call_header: str) -> Use:
     """What it has used."""
-    return Use(_call(field(call_header)), _tokens(field(INPUT_TOKENS)), _tokens(field(OUTPUT_TOKENS)))
+    return Use(call_id(field(call_header)), _tokens(field(INPUT_TOKENS)), _tokens(field(OUTPUT_TOKENS)))
 
 
-def _call(value: str | None) -> str:
+def call_id(value: str | None) -> str:
+    """The id of a call; empty for none."""
     return value if value is not None and len(value) <= _MAX_CALL_CHARS else ""
 
 

@@ -21,8 +21,7 @@ from msgspec import Struct
 
 from stream_detector.domain.identity import Identity
 from stream_detector.domain.verdicts import Verdict
-from stream_detector.hook.answers import Answer, Dialect, answer
-from stream_detector.hook.envoy.fields import MARK
+from stream_detector.hook.answers import MARK_HEADER, Answer, Dialect, answer
 from stream_detector.hook.envoy.units import UnitRate, exact_rate
 from stream_detector.hook.judge import Judge
 from stream_detector.hook.needs import Field, ask_of
@@ -145,8 +144,8 @@ def _tell(response: CheckResponse, rate: UnitRate) -> None:
 def _pass(reply: Answer) -> CheckResponse:
     response = CheckResponse()
     headers = _options(reply)
-    response.ok_response.headers.extend(each for each in headers if each.header.key == MARK)
-    response.ok_response.response_headers_to_add.extend(each for each in headers if each.header.key != MARK)
+    response.ok_response.headers.extend(each for each in headers if each.header.key == MARK_HEADER)
+    response.ok_response.response_headers_to_add.extend(each for each in headers if each.header.key != MARK_HEADER)
     return response
 
 
@@ -170,4 +169,4 @@ def _options(reply: Answer) -> list[HeaderValueOption]:
 
 
 _PASS: Final = CheckResponse()
-_PASS.ok_response.headers_to_remove.append(MARK)  # a client cannot mark itself
+_PASS.ok_response.headers_to_remove.append(MARK_HEADER)  # a client cannot mark itself

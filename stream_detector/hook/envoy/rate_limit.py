@@ -25,9 +25,9 @@ from stream_detector.domain.decisions import Action
 from stream_detector.domain.errors import StoreUnavailable
 from stream_detector.domain.identity import Identity
 from stream_detector.domain.verdicts import Cause, Failure, Verdict
-from stream_detector.hook.envoy.fields import call_in
 from stream_detector.hook.envoy.statuses import response_of
 from stream_detector.hook.judge import Judge
+from stream_detector.hook.needs import call_id
 from stream_detector.hook.observer import HookObserver
 from stream_detector.ports import MAX_UNITS, Ask, Use
 
@@ -142,7 +142,7 @@ def _charge(descriptor: RateLimitDescriptor, default_hits: int, identity: Identi
         client=client,
         hits=None if hits is None else min(hits, MAX_UNITS),
         tokens=unit if unit in _TOKENS else None,
-        call=call_in(entries.get("call", "")),
+        call=call_id(entries.get("call", "")),
     )
 
 
