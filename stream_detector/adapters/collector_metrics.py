@@ -14,19 +14,24 @@ class PrometheusCollectorObserver:
     Args:
         registry: what is rendered.
         sources: every name that events come under.
+        most_events: may wait for Kafka, and as many halves for the other half.
     """
 
-    def __init__(self, registry: CollectorRegistry, sources: Iterable[str]) -> None:
+    def __init__(self, registry: CollectorRegistry, sources: Iterable[str], most_events: int) -> None:
         self._metrics = metrics = CollectorMetrics(registry)
         self._registry = registry
+        metrics.most_events.set(most_events)
         for source in sources:
-            metrics.events.labels(source)
+            for counter in (metrics.events, metrics.skipped, metrics.left_out):
+                counter.labels(source)
+            for state in _STATES.values():
+                metrics.bodies.labels(source, state)
             metrics.refused.labels(source, RejectReason.UNREADABLE)
             metrics.refused.labels(source, RejectReason.INVALID_FIELD)
 
     def answered(self, source: str, status: int) -> None:
         """One body was answered."""
-        self._metrics.bodies.labels(source, _STATES.get(status, "refused")).inc()
+        self._metrics.bodies.labels(source, _STATES[status]).inc()
 
     def read(self, source: str, *, events: int, skipped: int, left_out: int) -> None:
         """One body was read."""
@@ -61,4 +66,14 @@ class PrometheusCollectorObserver:
         return generate_latest(self._registry)
 
 
-_STATES = {200: "taken", 202: "taken", 401: "unauthorized", 503: "busy"}
+_STATES = {
+    200: "taken",
+    202: "taken",
+    400: "unreadable",
+    401: "unauthorized",
+    405: "unsupported",
+    408: "slow",
+    413: "too_large",
+    415: "unsupported",
+    503: "busy",
+}

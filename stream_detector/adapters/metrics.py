@@ -105,6 +105,24 @@ class HookMetrics:
         self.limiter_errors = Counter(
             f"{prefix}limiter_errors", "Limit checks that Redis did not answer.", registry=registry
         )
+        self.settlements = Counter(f"{prefix}settlements", "Calls whose end was told.", ["state"], registry=registry)
+        self.feed_answers = Counter(
+            f"{prefix}feed_answers", "Answers of the decision feed.", ["state"], registry=registry
+        )
+        self.feed_streams = Gauge(
+            f"{prefix}feed_streams", "Streams of the decision feed that are open.", registry=registry
+        )
+        self.grpc_processes = Gauge(f"{prefix}grpc_processes", "Processes that listen for gRPC.", registry=registry)
+        self.grpc_ends = Counter(
+            f"{prefix}grpc_ends", "Processes for gRPC that ended, and were started anew.", registry=registry
+        )
+        self.reports = Counter(
+            f"{prefix}reports",
+            "Calls that the hook has reported; `state` says whether they arrived.",
+            ["state"],
+            registry=registry,
+        )
+        self.reports_waiting = Gauge(f"{prefix}reports_waiting", "Calls that wait to be reported.", registry=registry)
 
 
 class CollectorMetrics:
@@ -133,6 +151,11 @@ class CollectorMetrics:
         )
         self.waiting = Gauge(f"{prefix}waiting", "Halves of calls that wait for the other half.", registry=registry)
         self.buffered = Gauge(f"{prefix}buffered", "Events that wait for Kafka.", registry=registry)
+        self.most_events = Gauge(
+            f"{prefix}most_events",
+            "Bound of the events that wait for Kafka, and of the halves that wait.",
+            registry=registry,
+        )
         self.failures = Counter(f"{prefix}write_failures", "Writes that Kafka did not take.", registry=registry)
         self.write_seconds = Histogram(
             f"{prefix}write_seconds", "Time of one write to Kafka.", buckets=_LATENCY_S, registry=registry

@@ -33,6 +33,18 @@ class Failure(StrEnum):
     """Refuse it with 503."""
 
 
+class Settlement(StrEnum):
+    """What became of the word that a call has ended. Bounded: a metric label."""
+
+    COUNTED = "counted"
+    NOT_OPEN = "not_open"
+    """No such call: it was settled before, or too long ago, or let through under another id."""
+    NOT_LIMITED = "not_limited"
+    """Its client has no limit that stands."""
+    FAILED = "failed"
+    """Redis could not be asked; what was reserved stays used."""
+
+
 class Verdict(Struct, frozen=True, gc=False):
     """The answer: `action` ALLOW or MARK lets the call pass."""
 

@@ -23,12 +23,14 @@ from msgspec import Struct
 from stream_detector.domain.decisions import Action, Decision, Limit, Mode, SubjectKind
 from stream_detector.hook.answers import Headers
 from stream_detector.hook.changes import ChangeLog
+from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.table import DecisionTable
 from stream_detector.ports import Clock
 
 POSITION: Final = "x-stream-detector-position"
 _SLICE = 500
 _HEARTBEAT_S = 1.0
+_RESET = 410
 _NO_STORE: Final = ("cache-control", "no-store")
 _LINES: Final = [("content-type", "application/x-ndjson"), _NO_STORE]
 _EVENTS: Final = [("content-type", "text/event-stream; charset=utf-8"), _NO_STORE]
@@ -72,13 +74,18 @@ class Broadcast:
         table: what stands.
         changes: of the table.
         clock: event time.
+        observer: hears of answers and streams.
         token: who knows it may follow.
     """
 
-    def __init__(self, *, table: DecisionTable, changes: ChangeLog, clock: Clock, token: str) -> None:
+    def __init__(
+        self, *, table: DecisionTable, changes: ChangeLog, clock: Clock, observer: HookObserver, token: str
+    ) -> None:
         self._table = table
         self._changes = changes
         self._clock = clock
+        self._observer = observer
+        self._streams = 0
         self._expected = f"Bearer {token}".encode()
         self._is_closed = False
 
@@ -89,8 +96,13 @@ class Broadcast:
 
     def answer(self, question: Question) -> Page:
         """Answer one request."""
+        page = self._page(question)
+        self._observer.feed_answered(page.status)
+        return page
+
+    def _page(self, question: Question) -> Page:
         if not hmac.compare_digest((question.authorization or "").encode(), self._expected):
-            return _page(401, [*_TEXT, ("www-authenticate", "Bearer")], b"send the feed's token as a Bearer token\n")
+            return _answer(401, [*_TEXT, ("www-authenticate", "Bearer")], b"send the feed's token as a Bearer token\n")
         after = parse_qs(question.query).get("after", [None])[-1]
         if question.path == "/decisions/stream":
             return Page(200, _EVENTS, self._stream(question.last_event_id or after or self._changes.position))
@@ -98,9 +110,9 @@ class Broadcast:
             return Page(200, [*_LINES, (POSITION, self._changes.position)], self._everything())
         found = self._changes.after(after)
         if found is None:
-            return _page(410, _TEXT, b"these changes are not known any more: read /decisions without after=\n")
+            return _answer(_RESET, _TEXT, b"these changes are not known any more: read /decisions without after=\n")
         position = found[-1][0] if found else after
-        return _page(200, [*_LINES, (POSITION, position)], b"".join(_line(_order(each)) for _, each in found))
+        return _answer(200, [*_LINES, (POSITION, position)], b"".join(_line(_order(each)) for _, each in found))
 
     async def _everything(self) -> AsyncIterator[bytes]:
         now_s = self._clock.now_s()
@@ -129,11 +141,24 @@ class Broadcast:
                 await asyncio.sleep(0)
 
     async def _stream(self, position: str) -> AsyncIterator[bytes]:
+        self._count_streams(1)
+        try:
+            async for piece in self._pieces(position):
+                yield piece
+        finally:
+            self._count_streams(-1)
+
+    def _count_streams(self, more: int) -> None:
+        self._streams += more
+        self._observer.feed_followed(self._streams)
+
+    async def _pieces(self, position: str) -> AsyncIterator[bytes]:
         yield b": decisions as they are made\n\n"
         while not self._is_closed:
             found = self._changes.after(position)
             if found is None:
                 position = self._changes.position
+                self._observer.feed_answered(_RESET)
                 yield f"event: reset\nid: {position}\ndata: read /decisions again\n\n".encode()
             elif found:
                 position = found[-1][0]
@@ -156,7 +181,7 @@ def _line(order: Order) -> bytes:
     return msgspec.json.encode(order) + b"\n"
 
 
-def _page(status: int, headers: Headers, body: bytes) -> Page:
+def _answer(status: int, headers: Headers, body: bytes) -> Page:
     async def once() -> AsyncIterator[bytes]:
         yield body
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from stream_detector.domain.decisions import Action, Limit, Mode, Subject, SubjectKind
 from stream_detector.domain.errors import StoreUnavailable
-from stream_detector.domain.verdicts import Cause, Failure, Verdict
+from stream_detector.domain.verdicts import Cause, Failure, Settlement, Verdict
 from stream_detector.hook.freshness import Freshness
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.table import DecisionTable, Standing
@@ -90,7 +90,17 @@ class Judge:
         standing = self._table.find(SubjectKind.CLIENT, client, now_s)
         limit = None if standing is None or standing.ruling.mode is Mode.SHADOW else standing.ruling.limit
         if limit is None:
+            self._observer.settled(Settlement.NOT_LIMITED)
             return False
+        try:
+            is_counted = await self._settle(client, limit, now_s, use)
+        except StoreUnavailable:
+            self._observer.settled(Settlement.FAILED)
+            raise
+        self._observer.settled(Settlement.COUNTED if is_counted else Settlement.NOT_OPEN)
+        return is_counted
+
+    async def _settle(self, client: str, limit: Limit, now_s: float, use: Use) -> bool:
         try:
             async with asyncio.timeout(self._limiter_timeout_s):
                 return await self._limiter.settle(Subject(SubjectKind.CLIENT, client), limit, now_s, use)

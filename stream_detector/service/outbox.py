@@ -34,6 +34,30 @@ class Channel(Protocol):
         """Close the connections."""
 
 
+class OutboxObserver(Protocol):
+    """Hears what became of the calls; must be quick and must not wait."""
+
+    def reported(self, calls: int) -> None:
+        """The receiver has them."""
+
+    def unreported(self, calls: int) -> None:
+        """They are lost."""
+
+    def unsent(self, calls: int) -> None:
+        """So many wait."""
+
+
+class _Nobody:
+    def reported(self, calls: int) -> None:
+        pass
+
+    def unreported(self, calls: int) -> None:
+        pass
+
+    def unsent(self, calls: int) -> None:
+        pass
+
+
 class OutboxOptions(Struct, frozen=True, kw_only=True):
     """Bounds and delays."""
 
@@ -54,11 +78,15 @@ class Outbox:
     Args:
         channel: where calls go; closed with the outbox.
         options: bounds and delays.
+        observer: hears what became of the calls; None for nobody.
     """
 
-    def __init__(self, channel: Channel, options: OutboxOptions | None = None) -> None:
+    def __init__(
+        self, channel: Channel, options: OutboxOptions | None = None, observer: OutboxObserver | None = None
+    ) -> None:
         self._channel = channel
         self._options = options or OutboxOptions()
+        self._observer = observer or _Nobody()
         self._waiting: deque[ApiCall] = deque()
         self._sender: asyncio.Task[Never] | None = None
         self.lost = 0
@@ -70,6 +98,7 @@ class Outbox:
         if len(self._waiting) > self._options.most_waiting:
             self._waiting.popleft()
             self._lose(1, "the receiver is away for too long")
+        self._observer.unsent(len(self._waiting))
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._run())
 
@@ -112,8 +141,13 @@ class Outbox:
         except BaseException:
             self._waiting.extendleft(reversed(batch))
             raise
+        else:
+            self._observer.reported(len(batch))
+        finally:
+            self._observer.unsent(len(self._waiting))
 
     def _lose(self, calls: int, why: str) -> None:
         before, self.lost = self.lost, self.lost + calls
+        self._observer.unreported(calls)
         if before == 0 or before // 1000 != self.lost // 1000:
             _log.error("calls were not reported, %d so far: %s", self.lost, why)

@@ -102,6 +102,8 @@ class RecordingObserver:
         self.settlements: list[Settlement] = []
         self.feed_statuses: list[int] = []
         self.feed_streams = 0
+        self.grpc_processes = 0
+        self.grpc_ends = 0
         self.subjects: Mapping[tuple[Action, Mode], int] = {}
         self.age_s = -1.0
 
@@ -120,6 +122,12 @@ class RecordingObserver:
 
     def feed_followed(self, streams: int) -> None:
         self.feed_streams = streams
+
+    def grpc_listening(self, processes: int) -> None:
+        self.grpc_processes = processes
+
+    def grpc_ended(self) -> None:
+        self.grpc_ends += 1
 
     def table(self, subjects: Mapping[tuple[Action, Mode], int], age_s: float) -> None:
         self.subjects = subjects

@@ -71,6 +71,12 @@ def counted(hook: HookProcess) -> float:
     )
 
 
+def value_of(hook: HookProcess, name: str) -> float:
+    """Of a metric without labels."""
+    (line,) = (line for line in hook.metrics().splitlines() if line.startswith(f"stream_detector_hook_{name} "))
+    return float(line.split()[1])
+
+
 def test_answers_of_all_processes_are_counted_at_one_place(hook: HookProcess) -> None:
     assert [ask(hook, client) for client in ("mallory", "carol") * 5] == [403, 0] * 5
     with grpc.insecure_channel(hook.grpc_address) as channel:
@@ -82,11 +88,13 @@ def test_answers_of_all_processes_are_counted_at_one_place(hook: HookProcess) ->
 def test_a_process_that_dies_is_started_anew_while_the_others_answer(hook: HookProcess, tmp_path: Path) -> None:
     before = hook.grpc_processes
     victim = min(before)
+    assert (value_of(hook, "grpc_processes"), value_of(hook, "grpc_ends_total")) == (PROCESSES, 0)
     os.kill(victim, signal.SIGKILL)
     assert ask(hook, "mallory") == 403
     wait_until(lambda: began_to_listen(tmp_path) == PROCESSES + 1, "another one listens in its place")
     assert len(hook.grpc_processes) == PROCESSES
     assert before - hook.grpc_processes == {victim}
+    assert (value_of(hook, "grpc_processes"), value_of(hook, "grpc_ends_total")) == (PROCESSES, 1)
     assert ask(hook, "mallory") == 403
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 from gateways.asking import on_a_loop, until
-from gateways.hooks import NOON_S, decision, options, ready_gateway, running_hook
+from gateways.hooks import NOON_S, RecordingObserver, decision, options, ready_gateway, running_hook
 
 from stream_detector.adapters.redis_stores import RedisStores
 from stream_detector.domain.decisions import Action, Decision, Limit, Origin
@@ -42,10 +42,14 @@ class Follower:
 
 
 @contextlib.asynccontextmanager
-async def follower(redis_url: str, *before: Decision, token: str = TOKEN) -> AsyncIterator[Follower]:
+async def follower(
+    redis_url: str, *before: Decision, token: str = TOKEN, observer: RecordingObserver | None = None
+) -> AsyncIterator[Follower]:
     async with (
         RedisStores(redis_url, prefix="sd", profile_ttl_s=3600.0) as stores,
-        running_hook(stores.decisions, stores.limiter, hook_options=options(feed_token=token)) as port,
+        running_hook(
+            stores.decisions, stores.limiter, hook_options=options(feed_token=token), observer=observer
+        ) as port,
         aiohttp.ClientSession() as session,
     ):
         await stores.decisions.put(before, NOON_S)
@@ -145,6 +149,23 @@ async def test_a_stream_that_nobody_reads_does_not_keep_the_hook_from_ending(red
             answer = await exits.enter_async_context(session.get(f"{hook.url}/decisions/stream", headers=AUTHORIZED))
             assert answer.status == 200
         assert b"event" not in await answer.read()
+
+
+@on_a_loop
+async def test_streams_are_counted_while_they_are_open_and_so_is_every_answer(redis_url: str) -> None:
+    observer = RecordingObserver()
+    async with follower(redis_url, observer=observer) as hook:
+        async with hook.session.get(f"{hook.url}/decisions/stream?after=other.7", headers=AUTHORIZED) as answer:
+            await events(answer, 1)
+            assert observer.feed_streams == 1
+
+        async def gone() -> bool:
+            return observer.feed_streams == 0
+
+        await until(gone, "the stream is counted no more")
+        async with hook.session.get(f"{hook.url}/decisions") as refused:
+            assert refused.status == 401
+    assert observer.feed_statuses == [200, 410, 401]
 
 
 @pytest.mark.parametrize("given", [None, "Bearer wrong", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}x", "Bearer "])

@@ -13,6 +13,22 @@ from stream_detector.service.outbox import Outbox, OutboxOptions
 QUICK = OutboxOptions(most_waiting=5, batch=2, linger_s=0.001, first_delay_s=0.001, max_delay_s=0.002)
 
 
+class Listener:
+    """Adds up what an outbox says."""
+
+    def __init__(self) -> None:
+        self.arrived = self.lost = self.waiting = 0
+
+    def reported(self, calls: int) -> None:
+        self.arrived += calls
+
+    def unreported(self, calls: int) -> None:
+        self.lost += calls
+
+    def unsent(self, calls: int) -> None:
+        self.waiting = calls
+
+
 class Receiver:
     """Takes calls unless there is trouble."""
 
@@ -103,3 +119,16 @@ async def test_closing_sends_what_waits() -> None:
     await asyncio.sleep(0)
     await outbox.aclose()
     assert (receiver.taken, receiver.is_closed) == ("abc", True)
+
+
+@on_a_loop
+async def test_it_says_what_has_arrived_what_waits_and_what_is_lost() -> None:
+    receiver, listener = Receiver(), Listener()
+    receiver.trouble = StoreUnavailable("away")
+    outbox = Outbox(receiver, QUICK, listener)
+    put(outbox, "abcdefg")
+    await wait_for(lambda: receiver.asked > 2, "it was tried again")
+    assert (listener.arrived, listener.waiting, listener.lost) == (0, 5, 2)
+    receiver.trouble = None
+    await wait_for(lambda: listener.waiting == 0, "all are sent")
+    assert (listener.arrived, listener.lost) == (5, 2)

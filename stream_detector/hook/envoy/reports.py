@@ -4,13 +4,14 @@ The process never waits for its parent: what a parent that hangs has not read is
 """
 
 from asyncio import StreamWriter
+from collections import Counter
 from collections.abc import Mapping
 
 import msgspec
 from msgspec import Struct
 
 from stream_detector.domain.decisions import Action, Mode
-from stream_detector.domain.verdicts import Cause, Verdict
+from stream_detector.domain.verdicts import Cause, Settlement, Verdict
 from stream_detector.hook.observer import HookObserver
 
 MAX_LINE_BYTES = 1 << 20
@@ -32,6 +33,7 @@ class Report(Struct, frozen=True):
 
     answers: tuple[Answered, ...] = ()
     limiter_failures: int = 0
+    settled: dict[Settlement, int] = {}
 
 
 class ReportingObserver:
@@ -41,6 +43,7 @@ class ReportingObserver:
         self._writer = writer
         self._answers: list[Answered] = []
         self._limiter_failures = 0
+        self._settled: Counter[Settlement] = Counter()
         self._listens = False
 
     def listening(self) -> None:
@@ -58,15 +61,26 @@ class ReportingObserver:
         """The limiter did not answer in time."""
         self._limiter_failures += 1
 
+    def settled(self, settlement: Settlement) -> None:
+        """A call has ended."""
+        self._settled[settlement] += 1
+
+    def feed_answered(self, status: int) -> None:
+        """The parent has the feed."""
+
+    def feed_followed(self, streams: int) -> None:
+        """The parent has the feed."""
+
     def table(self, _subjects: Mapping[tuple[Action, Mode], int], _age_s: float) -> None:
         """The parent has the same table."""
-        if self._listens and (self._answers or self._limiter_failures):
+        if self._listens and (self._answers or self._limiter_failures or self._settled):
             self.flush()
 
     def flush(self) -> None:
         """Report now."""
-        self._send(Report(tuple(self._answers), self._limiter_failures))
+        self._send(Report(tuple(self._answers), self._limiter_failures, dict(self._settled)))
         self._answers.clear()
+        self._settled.clear()
         self._limiter_failures = 0
 
     def _send(self, report: Report) -> None:
@@ -82,6 +96,9 @@ def count(line: bytes, observer: HookObserver) -> None:
         observer.answered(Verdict(answer.action, answer.cause), answer.seconds)
     for _ in range(report.limiter_failures):
         observer.limiter_failed()
+    for settlement, calls in report.settled.items():
+        for _ in range(calls):
+            observer.settled(settlement)
 
 
 _DECODER = msgspec.json.Decoder(Report)
