@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from stream_detector.domain.decisions import Action, Decision, Mode
 from stream_detector.domain.errors import RejectReason
+from stream_detector.domain.verdicts import Settlement
 from stream_detector.ports import CheckpointReport, ChunkReport
 
 _LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -65,6 +66,12 @@ class WorkerMetrics:
         self.store_retries = Counter(
             f"{prefix}store_retries", "Store operations tried again because Redis did not answer.", registry=registry
         )
+        self.settlements = Counter(
+            f"{prefix}settlements",
+            "Calls of limited clients whose end was told to the limiter.",
+            ["state"],
+            registry=registry,
+        )
         self.profiles = Gauge(f"{prefix}profiles_in_memory", "Client profiles held in memory.", registry=registry)
         self.valve_open = Gauge(
             f"{prefix}valve_open",
@@ -105,7 +112,7 @@ class HookMetrics:
         self.limiter_errors = Counter(
             f"{prefix}limiter_errors", "Limit checks that Redis did not answer.", registry=registry
         )
-        self.settlements = Counter(f"{prefix}settlements", "Calls whose end was told.", ["state"], registry=registry)
+        self.settlements = Counter(f"{prefix}settlements", "Calls whose end the hook was told.", ["state"], registry=registry)
         self.feed_answers = Counter(
             f"{prefix}feed_answers", "Answers of the decision feed.", ["state"], registry=registry
         )
@@ -118,7 +125,7 @@ class HookMetrics:
         )
         self.reports = Counter(
             f"{prefix}reports",
-            "Calls that the hook has reported; `state` says whether they arrived.",
+            "Calls that the hook was to report; `state` is `arrived` or `lost`.",
             ["state"],
             registry=registry,
         )
@@ -175,6 +182,8 @@ class PrometheusObserver:
                 metrics.decisions.labels(action, mode, detector)
         for reason in RejectReason:
             metrics.dead_letters.labels(reason)
+        for settlement in (Settlement.COUNTED, Settlement.NOT_OPEN, Settlement.FAILED):
+            metrics.settlements.labels(settlement)
 
     def chunk(self, report: ChunkReport) -> None:
         """One micro-batch was handled."""
@@ -192,6 +201,8 @@ class PrometheusObserver:
             metrics.decisions.labels(decision.action, decision.mode, _main_reason(decision)).inc()
         for (detector, state), count in report.readings.items():
             metrics.readings.labels(detector, state).inc(count)
+        for settlement, count in report.settled.items():
+            metrics.settlements.labels(settlement).inc(count)
 
     def checkpoint(self, report: CheckpointReport) -> None:
         """One checkpoint was written."""
