@@ -7,7 +7,7 @@ Every store method raises `StoreUnavailable` when the other side does not answer
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from enum import IntEnum
-from typing import Annotated, Protocol
+from typing import Annotated, Final, Protocol
 
 from msgspec import Meta, Struct
 
@@ -16,6 +16,7 @@ from stream_detector.domain.dead_letters import DeadLetter
 from stream_detector.domain.decisions import Decision, Limit, Subject
 from stream_detector.domain.errors import RejectReason
 from stream_detector.domain.population import TemplateUse
+from stream_detector.domain.verdicts import Settlement
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -109,6 +110,10 @@ MAX_UNITS = 1_000_000_000
 """Requests or tokens of one call."""
 
 
+LEASE_S: Final = 600.0
+"""Event time after which a call that was let through and not settled counts as ended."""
+
+
 class Admission(Struct, frozen=True, gc=False):
     """The limiter's answer."""
 
@@ -163,6 +168,25 @@ class Limiter(Protocol):
 
         Raises:
             StoreUnavailable: no answer; it may have been counted.
+        """
+
+
+class Ended(Struct, frozen=True, gc=False):
+    """A call that has ended, and the limit that its client has."""
+
+    subject: Subject
+    limit: Limit
+    use: Use
+
+
+class Settler(Protocol):
+    """What a worker needs of the limiter."""
+
+    async def settle_all(self, calls: Sequence[Ended], now_s: float) -> list[bool]:
+        """`Limiter.settle` for many calls in one round trip; the answers in the same order.
+
+        Raises:
+            StoreUnavailable: no answer; any of them may have been counted, and is not open the next time.
         """
 
 
@@ -239,6 +263,8 @@ class ChunkReport(Struct, frozen=True, kw_only=True):
     """From the send of the causing call to the decision being stored and published, wall time; one per decision."""
     readings: Mapping[tuple[str, str], int]
     """(detector, "scored" or "warming") -> count."""
+    settled: Mapping[Settlement, int] = {}
+    """Calls of clients with a limit of tokens or open calls."""
     valve_open: bool
     seconds: float
 

@@ -17,7 +17,7 @@ from stream_detector.domain.dead_letters import DeadLetter
 from stream_detector.domain.decisions import Action, Decision, Limit, Origin, Subject
 from stream_detector.domain.errors import OwnershipLost
 from stream_detector.domain.population import TemplateUse
-from stream_detector.ports import ONE_CALL, Admission, Ask, Checkpoint, Ownership, Stored, Use
+from stream_detector.ports import ONE_CALL, Admission, Ask, Checkpoint, Ended, Ownership, Stored, Use
 
 _PROOF_EVERY_S = 0.5
 _OLDEST_USE_S = 8 * 86_400.0
@@ -163,7 +163,7 @@ class MemoryDecisionStore:
 
 
 class MemoryLimiter:
-    """Limits (`ports.Limiter`). Another limit for the same subject starts afresh."""
+    """Limits (`ports.Limiter` and `ports.Settler`). Another limit for the same subject starts afresh."""
 
     def __init__(self) -> None:
         self._usages: defaultdict[tuple[Subject, metering.Meter], metering.Usage] = defaultdict(metering.Usage)
@@ -177,6 +177,10 @@ class MemoryLimiter:
         """Count what a call has used."""
         meter = metering.meter_of(limit)
         return metering.settle(meter, self._usages[subject, meter], microseconds(now_s), use)
+
+    async def settle_all(self, calls: Sequence[Ended], now_s: float) -> list[bool]:
+        """Count what many calls have used, in their order."""
+        return [await self.settle(each.subject, each.limit, now_s, each.use) for each in calls]
 
 
 class MemoryDecisionLog:

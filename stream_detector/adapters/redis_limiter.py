@@ -1,19 +1,21 @@
 """Rate limits in Redis, shared by all hooks: one key per subject and limit, one script per step of a call."""
 
+from collections.abc import Sequence
+
 from stream_detector.adapters import metering
 from stream_detector.adapters.gcra import LONGEST_US, Rate, microseconds
 from stream_detector.adapters.metering import Meter
 from stream_detector.adapters.redis_keys import RedisKeys
-from stream_detector.adapters.redis_link import RedisLink, Script
+from stream_detector.adapters.redis_link import Command, RedisLink, Script
 from stream_detector.domain.decisions import Limit, Subject
-from stream_detector.ports import ONE_CALL, Admission, Ask, Use
+from stream_detector.ports import ONE_CALL, Admission, Ask, Ended, Use
 
 _KEPT_S = 86_400
 """Beyond the arrival time, in wall time; generous, because event time may run slower."""
 
 
 class RedisLimiter:
-    """Implements `ports.Limiter`. Another limit for the same subject starts afresh."""
+    """Implements `ports.Limiter` and `ports.Settler`. Another limit for the same subject starts afresh."""
 
     def __init__(self, link: RedisLink, keys: RedisKeys) -> None:
         self._link = link
@@ -44,14 +46,26 @@ class RedisLimiter:
         Raises:
             StoreUnavailable: no answer; it may have been counted.
         """
-        meter = metering.meter_of(limit)
+        command = self._settle_command(Ended(subject, limit, use), now_s)
+        return bool(await self._link.send(command, "settle a call"))
+
+    async def settle_all(self, calls: Sequence[Ended], now_s: float) -> list[bool]:
+        """The same for many calls, in one round trip and in their order.
+
+        Raises:
+            StoreUnavailable: no answer; any of them may have been counted.
+        """
+        commands = [self._settle_command(each, now_s) for each in calls]
+        return list(map(bool, await self._link.send_all(commands, f"settle {len(commands)} calls")))
+
+    def _settle_command(self, ended: Ended, now_s: float) -> Command:
+        meter, use = metering.meter_of(ended.limit), ended.use
         arguments: list[str | float] = [
             *(microseconds(now_s), _KEPT_S, metering.UNKNOWN_TOKENS, metering.USUAL_OF, LONGEST_US, use.call)
         ]
         for rate, used in ((meter.input_tokens, use.input_tokens), (meter.output_tokens, use.output_tokens)):
             arguments += (0, 0) if rate is None else (rate.interval_us, _or_unknown(used))
-        command = self._settle.command([self._key(subject, meter)], arguments)
-        return bool(await self._link.send(command, "settle a call"))
+        return self._settle.command([self._key(ended.subject, meter)], arguments)
 
     def _key(self, subject: Subject, meter: Meter) -> str:
         rates = [rate or Rate(0, 0) for rate in meter.rates]

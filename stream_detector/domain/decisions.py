@@ -62,6 +62,11 @@ class Limit(Struct, frozen=True):
     streams: Annotated[int, Meta(ge=1)] | None = None
     """Calls that are open at the same time; None for any number."""
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether it matters when a call ends, and what it has used."""
+        return not (self.input_tokens is None and self.output_tokens is None and self.streams is None)
+
 
 class Reason(Struct, frozen=True):
     """One detector's part in a decision."""

@@ -35,4 +35,4 @@ def stores(request: pytest.FixtureRequest, run: Run[Any]) -> Iterator[Stores]:
         return
     url = request.getfixturevalue("redis_url" if request.param == "redis" else "cluster_url")
     with in_redis(url, run) as opened:
-        yield Stores(opened.profiles, opened.population, opened.decisions, opened.limiter)
+        yield Stores(opened.profiles, opened.population, opened.decisions, opened.limiter, opened.limiter)

@@ -8,7 +8,7 @@ from stores.backends import Run, Stores
 from stores.samples import HOSTILE_NAMES, NOON_S, subject
 
 from stream_detector.domain.decisions import Limit, SubjectKind
-from stream_detector.ports import MAX_UNITS, Admission, Ask, Use
+from stream_detector.ports import MAX_UNITS, Admission, Ask, Ended, Use
 
 _LIMIT = Limit(requests=6, window_s=60.0, burst=3)
 
@@ -120,6 +120,18 @@ def test_a_call_is_settled_once(stores: Stores, run: Run[Any]) -> None:
     settled = [run(limiter.settle(subject(), _TOKENS, NOON_S, Use("one", 1, 500))) for _ in range(3)]
     assert settled == [True, False, False]
     assert run(limiter.admit(subject(), _TOKENS, NOON_S, ask)).allowed
+
+
+def test_many_calls_are_settled_together_as_they_are_one_by_one(stores: Stores, run: Run[Any]) -> None:
+    limiter, subjects = stores.limiter, [subject(name) for name in HOSTILE_NAMES]
+    for one in subjects:
+        run(limiter.admit(one, _TOKENS, NOON_S, Ask(call="one", input_tokens=1, output_tokens=1000)))
+    ended = [Ended(one, _TOKENS, Use(call, 1, 10)) for one in subjects for call in ("one", "unknown", "one")]
+    assert run(stores.settler.settle_all(ended, NOON_S)) == [True, False, False] * len(subjects)
+    assert run(stores.settler.settle_all([], NOON_S)) == []
+    ask = Ask(input_tokens=0, output_tokens=990)
+    assert [run(limiter.admit(one, _TOKENS, NOON_S, ask)).allowed for one in subjects] == [True] * len(subjects)
+    assert not any(run(limiter.admit(one, _TOKENS, NOON_S, Ask(output_tokens=1))).allowed for one in subjects)
 
 
 def test_without_a_word_of_the_gateway_a_call_reserves_what_calls_needed_lately(stores: Stores, run: Run[Any]) -> None:

@@ -11,7 +11,7 @@ from stores.backends import Run, in_memory, in_redis
 from stores.samples import HOUR_S, NOON_S, from_engine, from_operator, subject
 
 from stream_detector.domain.decisions import Action, Decision, Limit, SubjectKind
-from stream_detector.ports import MAX_UNITS, Ask, Use
+from stream_detector.ports import MAX_UNITS, Ask, Ended, Use
 
 _SETTINGS = settings(
     max_examples=150,
@@ -64,6 +64,42 @@ def test_limiters_agree(redis_url: str, run: Run[Any], limits: list[Limit], call
             else:
                 expected, found = [run(each.settle(one, limit, now_s, what)) for each in twins]
             assert found == expected
+
+
+_FEW_CALLS = st.sampled_from(["one", "two", "three"])
+_WHO_SETTLES = st.lists(st.tuples(st.sampled_from(["gateway", "worker"]), _FEW_CALLS), max_size=12)
+
+
+@_SETTINGS
+@given(
+    used=st.dictionaries(_FEW_CALLS, st.integers(0, 300), min_size=1),
+    told=_WHO_SETTLES,
+    batch=st.integers(1, 4),
+)
+def test_a_call_counts_once_whoever_settles_it_how_often(
+    redis_url: str, run: Run[Any], used: dict[str, int], told: list[tuple[str, str]], batch: int
+) -> None:
+    limit = Limit(1, 1000.0, 1000, output_tokens=1000)
+    with in_redis(redis_url, run) as opened:
+        limiter, who = opened.limiter, subject()
+        for call in used:
+            assert run(limiter.admit(who, limit, NOON_S, Ask(call=call, output_tokens=300))).allowed
+        counted: list[str] = []
+        waiting: list[str] = []
+        for place, (settler, call) in enumerate(told):
+            if settler == "gateway" and run(limiter.settle(who, limit, NOON_S, Use(call, 1, used.get(call, 9)))):
+                counted.append(call)
+            if settler == "worker":
+                waiting.append(call)
+            if len(waiting) == batch or (waiting and place == len(told) - 1):
+                ended = [Ended(who, limit, Use(each, 1, used.get(each, 9))) for each in waiting]
+                answers = run(limiter.settle_all(ended, NOON_S))
+                counted += [each for each, is_counted in zip(waiting, answers, strict=True) if is_counted]
+                waiting = []
+        assert sorted(counted) == sorted({call for _, call in told} & used.keys())
+        left = 1000 - sum(units if call in counted else 300 for call, units in used.items())
+        assert run(limiter.admit(who, limit, NOON_S, Ask(output_tokens=left))).allowed
+        assert not run(limiter.admit(who, limit, NOON_S, Ask(output_tokens=1))).allowed
 
 
 @_SETTINGS

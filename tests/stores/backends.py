@@ -14,7 +14,7 @@ from stream_detector.adapters.memory import (
 )
 from stream_detector.adapters.redis_stores import RedisStores
 from stream_detector.domain.decisions import Decision
-from stream_detector.ports import DecisionStore, Limiter, PopulationStore, ProfileStore
+from stream_detector.ports import DecisionStore, Limiter, PopulationStore, ProfileStore, Settler
 
 Answer = TypeVar("Answer")
 Run = Callable[[Coroutine[Any, Any, Answer]], Answer]
@@ -27,10 +27,13 @@ class Stores(NamedTuple):
     population: PopulationStore
     decisions: DecisionStore
     limiter: Limiter
+    settler: Settler
+    """The limiter, as a worker sees it."""
 
 
 def in_memory() -> Stores:
-    return Stores(MemoryProfileStore(), MemoryPopulationStore(), MemoryDecisionStore(), MemoryLimiter())
+    limiter = MemoryLimiter()
+    return Stores(MemoryProfileStore(), MemoryPopulationStore(), MemoryDecisionStore(), limiter, limiter)
 
 
 @contextmanager
