@@ -20,9 +20,11 @@ from stream_detector.detection.policy import Policy
 from stream_detector.domain.errors import ConfigError
 from stream_detector.ports import AddressBook
 from stream_detector.service.allowlist import Allowlist
+from stream_detector.service.following import Following
 from stream_detector.service.handler import Outside, Pace, Service
 from stream_detector.service.intake import Limits, Reader
 from stream_detector.service.retry import until_answered
+from stream_detector.service.settling import LimitedClients, Settling
 from stream_detector.settings import Settings, load_policy
 from stream_detector.stream import runner
 from stream_detector.stream.app import Stream, StreamOptions, create_stream
@@ -48,7 +50,8 @@ async def _run(settings: Settings, policy: Policy) -> int:
     metrics = WorkerMetrics(registry)
     _serve_metrics(settings, registry)
     async with AsyncExitStack() as stack:
-        outside = await _open_outside(settings, PrometheusObserver(metrics, sorted(names())), stack)
+        allowlist, limited = Allowlist(), LimitedClients()
+        outside = await _open_outside(settings, PrometheusObserver(metrics, sorted(names())), limited, stack)
         retried = outside.observer.store_retry
         await until_answered(
             lambda: enter_allowlist(
@@ -56,18 +59,20 @@ async def _run(settings: Settings, policy: Policy) -> int:
             ),
             retried,
         )
-        allowlist = Allowlist(outside.decisions, outside.clock)
-        await until_answered(allowlist.read, retried)  # before the first call: nobody allowed is decided about
+        following = Following(outside.decisions, outside.clock, [allowlist, limited])
+        await until_answered(following.read, retried)  # before the first call: nobody allowed is decided about
         book = address_book_of(settings.addresses)
         service = _service(settings, policy, outside, allowlist, book)
         stream = create_stream(service, _stream_options(settings))
         metrics.transport.labels(stream.transport).set(1)
-        for coroutine in (allowlist.follow(retried), _report_lag(stream, metrics), keep_fresh(book, metrics)):
+        for coroutine in (following.follow(retried), _report_lag(stream, metrics), keep_fresh(book, metrics)):
             stack.callback(asyncio.create_task(coroutine).cancel)
         return await runner.run_until_stopped(stream)
 
 
-async def _open_outside(settings: Settings, observer: PrometheusObserver, stack: AsyncExitStack) -> Outside:
+async def _open_outside(
+    settings: Settings, observer: PrometheusObserver, limited: LimitedClients, stack: AsyncExitStack
+) -> Outside:
     stores = await stack.enter_async_context(stores_of(settings))
     producer = await stack.enter_async_context(open_producer(settings.kafka))
     return Outside(
@@ -80,6 +85,7 @@ async def _open_outside(settings: Settings, observer: PrometheusObserver, stack:
         clock=clock_of(settings),
         wall_s=time.time,
         monotonic_s=time.monotonic,
+        settling=Settling(stores.limiter, limited),
     )
 
 

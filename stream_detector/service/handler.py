@@ -4,9 +4,10 @@ Rules:
 1. Plan, one round trip, think, write: a micro-batch reads the profiles that it lacks in one pipelined request.
 2. Decisions and dead letters are out before the checkpoint that includes their calls; both may come twice after a crash,
    with the same content, and are idempotent by (subject, partition, offset).
-3. A checkpoint is all or nothing. What it includes may be acknowledged, nothing else.
-4. A store that does not answer is asked again for ever: the stream waits, nothing is lost.
-5. `handle`, `tick`, `claim` and `release` never run at the same time (the stream holds a lock).
+3. What calls have used is settled after that, and lost if the limiter does not answer at once (`settling`).
+4. A checkpoint is all or nothing. What it includes may be acknowledged, nothing else.
+5. A store that does not answer is asked again for ever: the stream waits, nothing is lost.
+6. `handle`, `tick`, `claim` and `release` never run at the same time (the stream holds a lock).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,14 +15,13 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Struct
 
 from stream_detector.detection.engine import Engine
-from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.dead_letters import DeadLetter
-from stream_detector.domain.decisions import Decision, Source
+from stream_detector.domain.decisions import Source
 from stream_detector.domain.errors import ConfigError
 from stream_detector.domain.feedback import Feedback
+from stream_detector.domain.verdicts import Settlement
 from stream_detector.ports import (
     CheckpointReport,
-    ChunkReport,
     Clock,
     DeadLetterLog,
     DecisionLog,
@@ -32,9 +32,11 @@ from stream_detector.ports import (
     Record,
     Stored,
 )
-from stream_detector.service.intake import Intake, Reader, Taken
+from stream_detector.service.intake import Reader, Taken
+from stream_detector.service.microbatch import Batch, Made
 from stream_detector.service.owned import Owned
 from stream_detector.service.retry import until_answered
+from stream_detector.service.settling import Settling
 
 
 class Pace(Struct, frozen=True, kw_only=True):
@@ -58,23 +60,8 @@ class Outside(Struct, frozen=True, kw_only=True):
     wall_s: Callable[[], float]
     """Wall time: latency is real even when the clock is simulated."""
     monotonic_s: Callable[[], float]
-
-
-class _Made(Struct, frozen=True, gc=False):
-    """A decision and the wall time at which its cause was sent."""
-
-    decision: Decision
-    sent_ms: int
-
-
-class _Batch(Struct, frozen=True, kw_only=True):
-    """What became of one micro-batch."""
-
-    records: int
-    replayed: int
-    intake: Intake
-    made: Sequence[_Made]
-    started_s: float
+    settling: Settling | None = None
+    """None where there is no limiter to tell, as in a replay."""
 
 
 class Service:
@@ -113,15 +100,22 @@ class Service:
         await self._load(owned, intake.taken)
         made = self._think(owned, intake.taken)
         await self._write_out(made, intake.dead)
+        written_s = outside.wall_s()
+        settled = await self._settle(intake.taken)
         if fresh:
-            owned.handled = fresh[-1].offset
-            owned.unsaved_calls += len(intake.taken)
-            if owned.unsaved_since_s is None:
-                owned.unsaved_since_s = started_s
-        replayed = len(records) - len(fresh)
-        self._report(
-            owned, _Batch(records=len(records), replayed=replayed, intake=intake, made=made, started_s=started_s)
+            owned.mark_handled(fresh[-1].offset, len(intake.taken), started_s)
+        batch = Batch(
+            partition=partition,
+            records=len(records),
+            replayed=len(records) - len(fresh),
+            intake=intake,
+            made=made,
+            settled=settled,
+            readings=dict(self._engine.readings),
+            valve_open=owned.scope.partition.valve.is_open,
         )
+        self._engine.readings.clear()
+        outside.observer.chunk(batch.report(wall_s=written_s, seconds=outside.monotonic_s() - started_s))
         if owned.unsaved_calls >= self._pace.checkpoint_calls:
             await self._save(owned)
 
@@ -163,10 +157,10 @@ class Service:
             blobs = await until_answered(lambda: store.load(partition, missing), self._outside.observer.store_retry)
             owned.fill(missing, blobs)
 
-    def _think(self, owned: Owned, taken: Sequence[Taken]) -> list[_Made]:
+    def _think(self, owned: Owned, taken: Sequence[Taken]) -> list[Made]:
         observe, profiles, scope, dirty = self._engine.observe, owned.profiles, owned.scope, owned.dirty
         partition = owned.ownership.partition
-        made: list[_Made] = []
+        made: list[Made] = []
         for one in taken:
             call = one.call
             client = call.client
@@ -178,10 +172,10 @@ class Service:
             if profile.calls:  # feedback goes to every partition, and one of them knows the client
                 dirty.add(client)
             if decision is not None:
-                made.append(_Made(decision, one.sent_ms))
+                made.append(Made(decision, one.sent_ms))
         return made
 
-    async def _write_out(self, made: Sequence[_Made], dead: Sequence[DeadLetter]) -> None:
+    async def _write_out(self, made: Sequence[Made], dead: Sequence[DeadLetter]) -> None:
         outside = self._outside
         if dead:
             await until_answered(lambda: outside.dead_letter_log.publish(dead), outside.observer.store_retry)
@@ -197,6 +191,12 @@ class Service:
                 ),
                 outside.observer.store_retry,
             )
+
+    async def _settle(self, taken: Sequence[Taken]) -> Mapping[Settlement, int]:
+        outside = self._outside
+        if outside.settling is None:
+            return {}
+        return await outside.settling.settle((one.call for one in taken), outside.clock.now_s())
 
     async def _save(self, owned: Owned) -> None:
         outside = self._outside
@@ -228,22 +228,3 @@ class Service:
                 lambda: outside.population.exchange(partition, uses, now_s), outside.observer.store_retry
             )
             neighbours.hear(answer, population)
-
-    def _report(self, owned: Owned, batch: _Batch) -> None:
-        outside = self._outside
-        wall_s = outside.wall_s()
-        outside.observer.chunk(
-            ChunkReport(
-                partition=owned.ownership.partition,
-                records=batch.records,
-                calls=sum(isinstance(one.call, ApiCall) for one in batch.intake.taken),
-                replayed=batch.replayed,
-                rejected=[letter.reason for letter in batch.intake.dead],
-                decisions=[one.decision for one in batch.made],
-                decision_latencies_s=[max(0.0, wall_s - one.sent_ms / 1000) for one in batch.made],
-                readings=dict(self._engine.readings),
-                valve_open=owned.scope.partition.valve.is_open,
-                seconds=outside.monotonic_s() - batch.started_s,
-            )
-        )
-        self._engine.readings.clear()

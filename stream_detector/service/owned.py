@@ -39,6 +39,13 @@ class Owned:
         for client, blob in zip(clients, blobs, strict=True):
             self.profiles[client] = Profile() if blob is None else state.decode_profile(blob)
 
+    def mark_handled(self, offset: int, calls: int, since_s: float) -> None:
+        """Memory includes everything up to `offset`: so many calls more, the first of them since `since_s` (monotonic)."""
+        self.handled = offset
+        self.unsaved_calls += calls
+        if self.unsaved_since_s is None:
+            self.unsaved_since_s = since_s
+
     def checkpoint(self) -> Checkpoint:
         """What must be written to save everything up to `handled`."""
         profiles = self.profiles

@@ -9,6 +9,7 @@ from gateways.hooks import NOON_S, HandClock, decision
 from stream_detector.adapters.memory import MemoryDecisionStore
 from stream_detector.domain.decisions import Action, Decision, Origin, SubjectKind
 from stream_detector.service.allowlist import Allowlist
+from stream_detector.service.following import Following
 
 
 def entry(client: str, action: Action = Action.ALLOW) -> Decision:
@@ -18,7 +19,7 @@ def entry(client: str, action: Action = Action.ALLOW) -> Decision:
 @on_a_loop
 async def test_allowlist_is_the_operators_live_entries_and_nothing_else() -> None:
     store = MemoryDecisionStore()
-    allowlist = Allowlist(store, HandClock())
+    allowlist = Allowlist()
     decisions = [
         entry("anna"),
         decision("bert", Action.ALLOW),
@@ -28,26 +29,27 @@ async def test_allowlist_is_the_operators_live_entries_and_nothing_else() -> Non
         decision("fred", Action.ALLOW, origin=Origin.OPERATOR, expires_at=NOON_S),
     ]
     await store.put(decisions, NOON_S)
-    await allowlist.read()
+    await Following(store, HandClock(), [allowlist]).read()
     assert allowlist.allowed_until == {"anna": NOON_S + 600}
 
 
 @on_a_loop
 async def test_allowlist_read_again_lacks_what_has_expired() -> None:
     store, clock = MemoryDecisionStore(), HandClock()
-    allowlist = Allowlist(store, clock)
+    allowlist = Allowlist()
+    following = Following(store, clock, [allowlist])
     await store.put([entry("anna")], NOON_S)
-    await allowlist.read()
+    await following.read()
     clock.time_s += 601
-    await allowlist.read()
+    await following.read()
     assert allowlist.allowed_until == {}
 
 
 @on_a_loop
 async def test_allowlist_follows_what_operators_decide() -> None:
     store = MemoryDecisionStore()
-    allowlist = Allowlist(store, HandClock())
-    following = asyncio.create_task(allowlist.follow(lambda: None))
+    allowlist = Allowlist()
+    following = asyncio.create_task(Following(store, HandClock(), [allowlist]).follow(lambda: None))
 
     async def allows(*clients: str) -> None:
         async def does() -> bool:
