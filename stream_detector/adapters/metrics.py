@@ -112,7 +112,9 @@ class HookMetrics:
         self.limiter_errors = Counter(
             f"{prefix}limiter_errors", "Limit checks that Redis did not answer.", registry=registry
         )
-        self.settlements = Counter(f"{prefix}settlements", "Calls whose end the hook was told.", ["state"], registry=registry)
+        self.settlements = Counter(
+            f"{prefix}settlements", "Calls whose end the hook was told.", ["state"], registry=registry
+        )
         self.feed_answers = Counter(
             f"{prefix}feed_answers", "Answers of the decision feed.", ["state"], registry=registry
         )

@@ -8,6 +8,7 @@ from stream_detector.adapters.metrics import PrometheusObserver, WorkerMetrics
 from stream_detector.domain.decisions import Action, Mode, Reason
 from stream_detector.domain.errors import RejectReason
 from stream_detector.domain.signals import Family
+from stream_detector.domain.verdicts import Settlement
 from stream_detector.ports import CheckpointReport, ChunkReport
 
 
@@ -51,6 +52,13 @@ def test_chunks_add_up(page: Page) -> None:
         page.observer.chunk(_chunk(records=calls, calls=calls, replayed=2, seconds=0.5))
     assert (page["calls_total"], page["replayed_records_total"]) == (12, 4)
     assert (page["chunk_records_count"], page["chunk_records_sum"], page["chunk_seconds_sum"]) == (2, 12, 1.0)
+
+
+def test_settled_calls_are_counted_by_what_became_of_them(page: Page) -> None:
+    for counted in (2, 3):
+        page.observer.chunk(_chunk(settled={Settlement.COUNTED: counted, Settlement.FAILED: 1}))
+    values = [page.value("settlements_total", state=state) for state in ("counted", "not_open", "failed")]
+    assert values == [5, 0, 2]
 
 
 def test_series_that_can_occur_start_at_zero(page: Page) -> None:
