@@ -63,6 +63,8 @@ def test_traefik_sends_and_copies_what_it_has_to() -> None:
 def test_apisix_sends_and_copies_what_it_has_to() -> None:
     asks = file("apisix/apisix.yaml")["routes"][0]["plugins"]["forward-auth"]
     (header,) = asks["request_headers"]
+    rewritten = file("apisix/apisix.yaml")["routes"][0]["plugins"]["proxy-rewrite"]["headers"]["set"]
+    assert asks["extra_headers"] == rewritten == {"x-request-id": "$request_id"}, "hook and model get the same id"
     copied = {name.lower() for name in asks["client_headers"]}
 
     async def use(gateway: Gateway) -> None:
@@ -101,15 +103,19 @@ class Kong:
                 request_uri = function(_, _, options) return ask(options) end } end }
             kong = {
                 client = { get_consumer = function() return consumer end },
+                node = { get_id = function() return "this-node" end },
                 service = { request = { clear_header = function() end, set_header = tell_model } },
                 response = { exit = function(...) leave(...) end, set_header = tell_client } }
+            ngx = { md5 = function(text) return "md5 of " .. text end, now = function() return 1790000000.123 end,
+                    worker = { pid = function() return 7 end } }
             """
         )
         runtime.execute(self._lua)
         return self
 
     def _answer(self, runtime: Any, asked: Any, client: str | None, answer: Reply | None) -> Any:  # noqa: ANN401 - Lua's
-        assert dict(asked.headers) == ({"x-client-id": client} if client else {})
+        call = {"x-request-id": self.to_model["x-request-id"]}
+        assert dict(asked.headers) == call | ({"x-client-id": client} if client else {})
         if answer is None:
             return None
         found = runtime.table(status=answer.status, body=answer.body.decode(), headers=runtime.table())
@@ -144,7 +150,8 @@ def test_kong_refuses_and_passes_as_the_hook_says() -> None:
 
         marked = Kong(kong_lua()).run("odd", await gateway.ask("odd"))
         assert marked.exits == []
-        assert marked.to_model == {"x-stream-detector-mark": "1"}
+        assert marked.to_model.keys() == {"x-request-id", "x-stream-detector-mark"}
+        assert marked.to_model["x-stream-detector-mark"] == "1"
         assert marked.to_client == {}
 
     with_hook(use)

@@ -17,7 +17,8 @@ from servers.processes import free_port, wait_until
 from servers.redis_server import RedisServer
 
 from stream_detector.adapters.redis_stores import RedisStores
-from stream_detector.domain.decisions import Action, Limit, Mode, Origin
+from stream_detector.domain.decisions import Action, Limit, Mode, Origin, Subject, SubjectKind
+from stream_detector.ports import Ended, Use
 
 KEYS = {"alice": "key-of-alice", "bob": "key-of-bob", "carol": "key-of-carol"}
 TWO_AN_HOUR = Limit(requests=2, window_s=3600.0, burst=2)
@@ -74,6 +75,16 @@ class Installation:
                 await stores.decisions.put([made], now_s)
 
         asyncio.run(put())
+
+    def settles(self, client: str, call: str, limit: Limit) -> bool:
+        """Settle a call as a worker does; whether it was open."""
+        ended = Ended(Subject(SubjectKind.CLIENT, client), limit, Use(call, 1, 1))
+
+        async def settle() -> bool:
+            async with RedisStores(self._redis.url, prefix="sd", profile_ttl_s=3600.0) as stores:
+                return (await stores.limiter.settle_all([ended], time.time())) == [True]
+
+        return asyncio.run(settle())
 
     def call(self, client: str | None, **headers: str) -> Reply:
         """One call with the key of a client."""
@@ -177,6 +188,25 @@ def test_tokens_that_a_call_did_not_use_come_back(kind: Kind, installation: Inst
     wait_until(lambda: "ratelimit" in installation.call("alice").headers, "the client is limited")
     for _ in range(10):
         installation.until("alice", 200)
+
+
+def test_hook_and_model_get_the_same_id_of_a_call_and_nothing_that_the_client_says_of_it(
+    kind: Kind, installation: Installation
+) -> None:
+    reserves_for_two_calls = Limit(requests=1000, window_s=3600.0, burst=1000, output_tokens=1000)
+    installation.decide("alice", Action.THROTTLE, limit=reserves_for_two_calls)
+    installation.decide("bob", Action.BLOCK)
+    installation.until("bob", 403)  # the hook has heard of alice before
+    forged = {"x_request_id": "forged", "x_stream_detector_input_tokens": "0", "x_stream_detector_output_tokens": "0"}
+
+    replies = [installation.call("alice", **forged).status for _ in range(3)]
+
+    assert replies == ([200, 200, 200] if kind.settles else [200, 200, 429])
+    ids = [seen.headers.get_all("x-request-id") for seen in installation.model.seen]
+    assert len({tuple(each) for each in ids}) == len(ids)
+    assert ["forged"] not in ids
+    if not kind.settles:
+        assert [installation.settles("alice", call, reserves_for_two_calls) for (call,) in ids] == [True, True]
 
 
 def test_a_blocked_client_gets_403_and_one_that_is_allowed_passes_within_a_second(installation: Installation) -> None:

@@ -19,7 +19,7 @@ end
 
 core.register_action("ask_stream_detector", { "http-req" }, function(txn)
     local client = txn.sf:req_fhdr("x-client-id")
-    local headers = {}
+    local headers = { ["x-request-id"] = { txn.sf:req_fhdr("x-request-id") } }
     if client and client ~= "" then
         headers["x-client-id"] = { client }
     end
