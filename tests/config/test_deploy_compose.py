@@ -12,16 +12,20 @@ from typing import Any
 import pytest
 import yaml
 
+from stream_detector.bootstrap.collector import _STOP_WITHIN_S
 from stream_detector.bootstrap.topics import CALLS_PARTITIONS
+from stream_detector.collector.bodies import _BODIES_AT_ONCE
 from stream_detector.settings import PREFIX, Settings
-from stream_detector.stream.runner import _LEAVE_S, run_until_stopped
+from stream_detector.stream.runner import run_until_stopped
 
 _ROOT = Path(__file__).parents[2]
 _COMPOSE = _ROOT / "docker-compose.yml"
 _DOCKERFILE = _ROOT / "deploy" / "docker" / "Dockerfile"
 _SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(_COMPOSE.read_text())["services"]
-_DETECTOR = ("topics", "worker", "hook")
+_DETECTOR = ("topics", "worker", "hook", "collector")
 _BYTES = {"m": 1 << 20, "g": 1 << 30}
+_PROCESS_BYTES = 150 << 20  # of a collector that has nothing to do, and of what reading a body takes
+_EVENT_BYTES = 1_000  # of an event that waits (docs/settings.md)
 _PROFILE_BYTES = 14_500  # of a profile in memory (tests/unit/test_profile_memory.py)
 
 
@@ -54,7 +58,7 @@ def test_compose_file_fits_the_compose_specification() -> None:
 
 
 def test_all_parts_of_the_system_are_there() -> None:
-    assert set(_SERVICES) == {"kafka", "redis", "topics", "worker", "hook", "prometheus", "grafana"}
+    assert set(_SERVICES) == {"kafka", "redis", "topics", "worker", "hook", "collector", "prometheus", "grafana"}
 
 
 @pytest.mark.parametrize("name", _SERVICES)
@@ -112,11 +116,12 @@ class TestEveryContainerOfOurs:
 
 
 def test_processes_listen_where_other_containers_reach_them() -> None:
-    worker, hook = Settings.from_env(_environment("worker")), Settings.from_env(_environment("hook"))
-    assert (worker.metrics_host, hook.hook_host) == ("0.0.0.0", "0.0.0.0")  # noqa: S104 # inside its container
-    assert _service("hook")["ports"] == [f"127.0.0.1:{hook.hook_port}:{hook.hook_port}"]
+    worker, hook, collector = (Settings.from_env(_environment(name)) for name in ("worker", "hook", "collector"))
+    assert {worker.metrics_host, hook.hook_host, collector.collector_host} == {"0.0.0.0"}  # noqa: S104 # in a container
+    for name, port in (("hook", hook.hook_port), ("collector", collector.collector_port)):
+        assert _service(name)["ports"] == [f"127.0.0.1:{port}:{port}"]
+        assert f":{port}/healthz" in _service(name)["healthcheck"]["test"][-1]
     assert f":{worker.metrics_port}/metrics" in _service("worker")["healthcheck"]["test"][-1]
-    assert f":{hook.hook_port}/healthz" in _service("hook")["healthcheck"]["test"][-1]
 
 
 def test_worker_has_memory_for_all_profiles_that_it_may_hold() -> None:
@@ -124,9 +129,29 @@ def test_worker_has_memory_for_all_profiles_that_it_may_hold() -> None:
     assert CALLS_PARTITIONS * settings.max_profiles * _PROFILE_BYTES < 0.8 * _memory_bytes(_service("worker"))
 
 
+def test_collector_has_memory_for_all_events_and_halves_that_may_wait() -> None:
+    settings = Settings.from_env(_environment("collector"))
+    bodies_bytes = _BODIES_AT_ONCE * settings.collector_max_body_bytes
+    waiting_bytes = 2 * settings.collector_most_events * _EVENT_BYTES
+    assert _PROCESS_BYTES + bodies_bytes + waiting_bytes < 0.8 * _memory_bytes(_service("collector"))
+
+
+def test_collector_has_time_to_write_the_halves_that_wait() -> None:
+    settings = Settings.from_env(_environment("collector"))
+    write_s = 2 * settings.collector_kafka_timeout_s
+    assert int(_service("collector")["stop_grace_period"].removesuffix("s")) > _STOP_WITHIN_S + write_s
+
+
+def test_those_who_sketch_have_the_same_salt_and_strangers_cannot_post_events() -> None:
+    salts = {_service(name)["environment"]["STREAM_DETECTOR_SKETCH_SALT"] for name in ("worker", "collector")}
+    assert len(salts) == 1
+    assert _service("collector")["environment"]["STREAM_DETECTOR_COLLECTOR_TOKEN"].startswith("${")
+
+
 def test_worker_has_time_for_its_last_checkpoint() -> None:
-    grace_s = inspect.signature(run_until_stopped).parameters["grace_s"].default
-    assert int(_service("worker")["stop_grace_period"].removesuffix("s")) > grace_s + _LEAVE_S
+    stopping = inspect.signature(run_until_stopped).parameters
+    needed_s = stopping["grace_s"].default + stopping["leave_s"].default
+    assert int(_service("worker")["stop_grace_period"].removesuffix("s")) > needed_s
 
 
 def test_workers_can_be_scaled_because_nothing_of_theirs_is_unique() -> None:
@@ -139,9 +164,12 @@ def test_grafana_lets_nobody_in_without_a_password_of_the_operators_choice() -> 
     assert environment["GF_SECURITY_ADMIN_PASSWORD"].startswith("${GRAFANA_ADMIN_PASSWORD:?")
 
 
-def test_operator_gives_exactly_two_secrets_and_is_told_so_when_one_is_missing() -> None:
+def test_operator_gives_exactly_three_secrets_and_is_told_so_when_one_is_missing() -> None:
     required = re.findall(r"\$\{(\w+):\?set it in \.env [^}]+\}", _COMPOSE.read_text())
-    assert required == ["STREAM_DETECTOR_SKETCH_SALT", "GRAFANA_ADMIN_PASSWORD"]
+    secrets = {"STREAM_DETECTOR_SKETCH_SALT", "STREAM_DETECTOR_COLLECTOR_TOKEN", "GRAFANA_ADMIN_PASSWORD"}
+    assert set(required) == secrets
+    readme = (_ROOT / "deploy" / "README.md").read_text()
+    assert {secret for secret in secrets if re.search(rf"^{secret}=", readme, re.MULTILINE)} == secrets
     assert _COMPOSE.read_text().count("$") == len(required)
 
 
@@ -154,10 +182,10 @@ def test_image_runs_as_a_user_without_rights_from_a_slim_base_without_pip() -> N
     assert final.index("USER") > final.index("RUN")
 
 
-def test_image_installs_the_pinned_packages_of_worker_and_hook_and_no_others() -> None:
+def test_image_installs_the_pinned_packages_of_what_it_runs_and_no_others() -> None:
     install = re.search(r"pip .* install (.*)$", _DOCKERFILE.read_text(), re.MULTILINE)
     assert install
-    assert install[1] == '--constraint constraints.txt ".[worker,hook]"'
+    assert install[1] == '--constraint constraints.txt ".[worker,hook,collector]"'
 
 
 def test_everything_that_the_image_copies_exists_and_is_not_ignored() -> None:

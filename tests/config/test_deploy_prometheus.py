@@ -10,7 +10,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from stream_detector.adapters.metrics import HookMetrics, WorkerMetrics
+from stream_detector.adapters.metrics import CollectorMetrics, HookMetrics, WorkerMetrics
 from stream_detector.settings import Settings
 
 _ROOT = Path(__file__).parents[2]
@@ -29,6 +29,7 @@ def _sample_names() -> set[str]:
     registry = CollectorRegistry()
     WorkerMetrics(registry)
     HookMetrics(registry)
+    CollectorMetrics(registry)
     suffixes = {"counter": ("_total", "_created"), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
     return {family.name + suffix for family in registry.collect() for suffix in suffixes[family.type]}
 
@@ -60,10 +61,15 @@ def test_every_rule_file_is_loaded() -> None:
     assert set(loaded) == {path.name for path in _FOLDER.glob("*.yml")} - {"prometheus.yml", "alerts.test.yml"}
 
 
-def test_scraped_ports_are_the_default_ports_of_worker_and_hook() -> None:
+def test_scraped_ports_are_the_default_ports_of_what_compose_starts() -> None:
     jobs = yaml.safe_load((_FOLDER / "prometheus.yml").read_text())["scrape_configs"]
     targets = {job["dns_sd_configs"][0]["names"][0]: job["dns_sd_configs"][0]["port"] for job in jobs}
-    assert targets == {"worker": Settings().metrics_port, "hook": Settings().hook_port}
+    settings = Settings()
+    assert targets == {
+        "worker": settings.metrics_port,
+        "hook": settings.hook_port,
+        "collector": settings.collector_port,
+    }
 
 
 @pytest.mark.parametrize("rule", [*_RECORDINGS, *_ALERTS], ids=lambda rule: rule.get("alert") or rule["record"])
