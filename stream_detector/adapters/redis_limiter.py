@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from stream_detector.adapters import metering
 from stream_detector.adapters.gcra import LONGEST_US, Rate, microseconds
 from stream_detector.adapters.metering import Meter
+from stream_detector.adapters.redis_companions import Companions
 from stream_detector.adapters.redis_keys import RedisKeys
 from stream_detector.adapters.redis_link import Command, RedisLink, Script
 from stream_detector.domain.decisions import Limit, Subject
@@ -19,6 +20,7 @@ class RedisLimiter:
 
     def __init__(self, link: RedisLink, keys: RedisKeys) -> None:
         self._link = link
+        self._together = Companions(link, "check a limit")
         self._keys = keys
         self._admit, self._settle = Script("admit"), Script("settle")
 
@@ -37,7 +39,7 @@ class RedisLimiter:
         for rate, need in zip(meter.rates, (ask.requests, ask.input_tokens, ask.output_tokens), strict=True):
             arguments += (0, 0, 0) if rate is None else (rate.interval_us, rate.tolerance_us, _or_unknown(need))
         command = self._admit.command([self._key(subject, meter)], arguments)
-        remaining, retry_after_us, reset_after_us = await self._link.send(command, "check a limit")
+        remaining, retry_after_us, reset_after_us = await self._together.send(command)
         return metering.admission(remaining, retry_after_us, reset_after_us)
 
     async def settle(self, subject: Subject, limit: Limit, now_s: float, use: Use) -> bool:

@@ -81,17 +81,30 @@ class RedisLink:
         Raises:
             StoreUnavailable: as `send`; any of the commands may have taken effect.
         """
-        if not commands:
-            return []
+        answers = await self.send_each(commands, doing)
+        for answer in answers:
+            if isinstance(answer, StoreUnavailable):
+                raise answer
+        return answers
+
+    async def send_each(self, commands: Sequence[Command], doing: str) -> list[Any]:
+        """Send many commands in one round trip; a `StoreUnavailable` in the place of every answer that is missing."""
+        try:
+            if len(commands) == 1:
+                return [await self.send(commands[0], doing)]
+            answers = await self._pipelined(commands, doing) if commands else []
+        except StoreUnavailable as error:
+            return [error] * len(commands)
+        return [self._translation(each, doing) if isinstance(each, Exception) else each for each in answers]
+
+    async def _pipelined(self, commands: Sequence[Command], doing: str) -> list[Any]:
+        """Answers and errors."""
         pipeline = self._client.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
         with self._translated(doing):
             async with self._turn():
                 answers: list[Any] = await pipeline.execute(raise_on_error=False)
-            for answer in answers:
-                if isinstance(answer, Exception):
-                    raise answer
         return answers
 
     @asynccontextmanager
@@ -120,10 +133,12 @@ class RedisLink:
         try:
             yield
         except (exceptions.RedisError, exceptions.RedisClusterException, OSError) as error:
-            remedy = next((text for kind, text in _REMEDIES if isinstance(error, kind)), "see the log of Redis")
-            what = str(error) or f"no answer within {self._timeout_s} s"
-            message = f"Redis at {self._address} could not {doing}: {what}; {remedy}"
-            raise StoreUnavailable(message) from error
+            raise self._translation(error, doing) from error
+
+    def _translation(self, error: Exception, doing: str) -> StoreUnavailable:
+        remedy = next((text for kind, text in _REMEDIES if isinstance(error, kind)), "see the log of Redis")
+        what = str(error) or f"no answer within {self._timeout_s} s"
+        return StoreUnavailable(f"Redis at {self._address} could not {doing}: {what}; {remedy}")
 
     async def aclose(self) -> None:
         """Close all connections."""

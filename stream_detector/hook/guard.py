@@ -13,6 +13,7 @@ from stream_detector.hook.feed import Feed
 from stream_detector.hook.freshness import Freshness
 from stream_detector.hook.judge import Doubt, Judge
 from stream_detector.hook.observer import HookObserver
+from stream_detector.hook.refusals import Refusals
 from stream_detector.hook.table import DecisionTable
 from stream_detector.ports import Clock, DecisionStore, Limiter
 from stream_detector.serving.background import together
@@ -63,7 +64,7 @@ class Guard:
         self.judge = Judge(
             table=self.table,
             freshness=self.freshness,
-            limiter=limiter,
+            limiter=Refusals(limiter),
             clock=clock,
             observer=observer,
             doubt=doubt,

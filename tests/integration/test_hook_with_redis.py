@@ -102,23 +102,25 @@ async def test_without_redis_the_last_table_goes_on_and_a_restarted_redis_is_bel
 
 @pytest.mark.parametrize(("failure", "status"), [(Failure.OPEN, 200), (Failure.CLOSED, 503)])
 @on_a_loop
-async def test_with_redis_frozen_throttled_calls_are_answered_as_set(
+async def test_with_redis_frozen_calls_within_a_limit_are_answered_as_set_and_others_as_before(
     private_redis: RedisServer, failure: Failure, status: int
 ) -> None:
     observer = RecordingObserver()
-    limit = Limit(requests=1, window_s=3600.0, burst=1)
+    wide = Limit(requests=1000, window_s=3600.0, burst=1000)
+    narrow = Limit(requests=1, window_s=3600.0, burst=1)
+    throttles = [decision("ann", Action.THROTTLE, limit=wide), decision("tom", Action.THROTTLE, limit=narrow)]
     async with stores_at(private_redis.url) as stores:
-        await stores.decisions.put([decision("tom", Action.THROTTLE, limit=limit), decision("alice")], NOON_S)
+        await stores.decisions.put([*throttles, decision("alice")], NOON_S)
     as_set = doubt(failure=failure)
 
     async with hook_at(private_redis.url, in_doubt=as_set, observer=observer) as gateway:
         await until_answered(gateway, "tom", 429)
         private_redis.freeze()
-        frozen = [(await gateway.ask("tom")).status, (await gateway.ask("alice")).status]
+        frozen = [(await gateway.ask(client)).status for client in ("ann", "tom", "alice")]
         private_redis.thaw()
-        await until_answered(gateway, "tom", 429)
+        await until_answered(gateway, "ann", 200)
 
-    assert frozen == [status, 403]
+    assert frozen == [status, 429, 403]
     assert observer.limiter_failures >= 1
 
 

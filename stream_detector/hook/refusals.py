@@ -1,0 +1,61 @@
+"""Refusals that need nobody's answer: a client over its limit stays over it until a time that the limiter has named.
+
+Only calls that pass use up a limit, so until then nothing can change for the better, whatever other hooks do, and no store is
+asked about a flood of refused calls. Not so for limits of tokens and open calls: what a call settles comes back.
+"""
+
+from msgspec import Struct
+
+from stream_detector.domain.decisions import Limit, Subject
+from stream_detector.ports import ONE_CALL, Admission, Ask, Limiter, Use
+
+_MOST = 10_000
+"""Clients over their limits that are remembered, 3 MB; then it begins anew."""
+
+
+class _Refused(Struct, frozen=True, gc=False):
+    requests: int
+    """As many or more are refused."""
+    until_s: float
+    reset_s: float
+
+
+class Refusals:
+    """A limiter in front of another one (`ports.Limiter`)."""
+
+    def __init__(self, limiter: Limiter) -> None:
+        self._limiter = limiter
+        self._refused: dict[tuple[Subject, Limit], _Refused] = {}
+
+    async def admit(self, subject: Subject, limit: Limit, now_s: float, ask: Ask = ONE_CALL) -> Admission:
+        """Let a call through and reserve what it needs, or refuse it.
+
+        Raises:
+            StoreUnavailable: no answer; the call may have been counted.
+        """
+        known = self._refused.get((subject, limit))
+        if known is not None and ask.requests >= known.requests and now_s < known.until_s:
+            return Admission(
+                allowed=False, remaining=0, retry_after_s=known.until_s - now_s, reset_after_s=known.reset_s - now_s
+            )
+        admission = await self._limiter.admit(subject, limit, now_s, ask)
+        if admission.allowed or limit.is_settled:
+            self._refused.pop((subject, limit), None)
+        else:
+            self._remember(subject, limit, ask, admission, now_s)
+        return admission
+
+    async def settle(self, subject: Subject, limit: Limit, now_s: float, use: Use) -> bool:
+        """Count what a call has used: the other limiter's.
+
+        Raises:
+            StoreUnavailable: no answer; it may have been counted.
+        """
+        return await self._limiter.settle(subject, limit, now_s, use)
+
+    def _remember(self, subject: Subject, limit: Limit, ask: Ask, admission: Admission, now_s: float) -> None:
+        if len(self._refused) >= _MOST:
+            self._refused.clear()
+        self._refused[subject, limit] = _Refused(
+            ask.requests, now_s + admission.retry_after_s, now_s + admission.reset_after_s
+        )
