@@ -8,7 +8,7 @@ STAMP := .venv/.installed
 .DEFAULT_GOAL := help
 # Matrices are small here: more threads only wait for each other.
 export OPENBLAS_NUM_THREADS = 1
-.PHONY: help setup demo up test check servers bench purposes examples quality clean
+.PHONY: help setup demo up test check servers otelcol bench purposes examples quality clean
 
 help:  ## Print this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -33,6 +33,9 @@ check: setup  ## Lint, format, types and layers, exactly as in CI
 
 servers: setup  ## Install what the tests start (Java, Maven, Redis, Prometheus, gateways), or say which command does
 	@.ci/servers $(BIN)/python
+
+otelcol:  ## Build the OpenTelemetry Collector for its tests, with Go; once, a few minutes
+	@.ci/otelcol
 
 test: check servers  ## Run the checks and all tests; PYTEST_ARGS="-k name" selects
 	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile $(PYTEST_ARGS)

@@ -112,10 +112,10 @@ def check_config() -> None:
         from stream_detector.bootstrap.parts import address_book_of  # noqa: PLC0415 - loads Redis' client
 
         address_book_of(settings.addresses)
-    if settings.collector_mapping:
-        from stream_detector.bootstrap.collector import field_map_of  # noqa: PLC0415 - an extra
+    if settings.collector_mapping or settings.collector_topics:
+        from stream_detector.bootstrap.collector import routes_of, topics_of  # noqa: PLC0415 - an extra
 
-        field_map_of(settings.collector_mapping)
+        topics_of(settings, routes_of(settings))
     typer.echo(f"settings and policy {policy.version!r} are valid; mode {policy.mode}")
 
 

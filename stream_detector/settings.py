@@ -125,6 +125,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Attribute of OTLP logs, spans or resources that holds the client id."""
     collector_mapping: str = ""
     """Path of the mapping file (TOML) of `/v1/mapped`; empty for no such path."""
+    collector_topics: Annotated[str, Meta(max_length=10_000)] = ""
+    """Topics of Kafka that hold events, `TOPIC=FORMAT,...`; a format is the end of its path. Empty for none."""
+    collector_group: Name = "stream-detector-collector"
+    """Kafka consumer group of the collectors that read them."""
     identity: Evidence = Evidence.ID
     """What that header holds, and whatever else names clients: anything but an id is hashed."""
     identity_claim: Name = "sub"

@@ -56,6 +56,15 @@ class PrometheusCollectorObserver:
         """Kafka did not take what it was given."""
         self._metrics.failures.inc()
 
+    def behind(self, waiting: Mapping[str, int]) -> None:
+        """Records of topics that were not read yet."""
+        for source, records in waiting.items():
+            self._metrics.lag.labels(source).set(records)
+
+    def unread(self) -> None:
+        """Topics could not be read."""
+        self._metrics.read_failures.inc()
+
     def holding(self, *, buffered: int, waiting: int) -> None:
         """What waits for Kafka, and for the other half."""
         self._metrics.buffered.set(buffered)

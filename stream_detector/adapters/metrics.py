@@ -166,6 +166,12 @@ class CollectorMetrics:
             registry=registry,
         )
         self.failures = Counter(f"{prefix}write_failures", "Writes that Kafka did not take.", registry=registry)
+        self.lag = Gauge(
+            f"{prefix}lag_records", "Records of topics that were not read yet.", ["source"], registry=registry
+        )
+        self.read_failures = Counter(
+            f"{prefix}read_failures", "Attempts to read topics that failed.", registry=registry
+        )
         self.write_seconds = Histogram(
             f"{prefix}write_seconds", "Time of one write to Kafka.", buckets=_LATENCY_S, registry=registry
         )

@@ -3,17 +3,19 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 import uvloop
+from msgspec import Struct
 from prometheus_client import CollectorRegistry
 
 from stream_detector.adapters.collector_metrics import PrometheusCollectorObserver
 from stream_detector.adapters.kafka_calls import KafkaCallLog
+from stream_detector.adapters.kafka_inbox import KafkaInbox
 from stream_detector.adapters.logs import configure
 from stream_detector.bootstrap.identity import identity_of
 from stream_detector.bootstrap.parts import sketcher_of
@@ -21,12 +23,14 @@ from stream_detector.collector.bodies import BodyReader
 from stream_detector.collector.http import CollectorApp
 from stream_detector.collector.observer import CollectorObserver
 from stream_detector.collector.process import run
-from stream_detector.collector.routes import routes
+from stream_detector.collector.reader import TopicReader
+from stream_detector.collector.routes import Route, routes
+from stream_detector.collector.topics import TopicRoute, parse_topics
 from stream_detector.collector.writer import Writer
 from stream_detector.domain.errors import ConfigError
 from stream_detector.service.pairing import Pairing, PairingOptions
 from stream_detector.serving.server import serve
-from stream_detector.settings import Settings
+from stream_detector.settings import PREFIX, Settings
 from stream_detector.wire.sources.events import Discretion
 from stream_detector.wire.sources.mapped import FieldMap
 
@@ -42,9 +46,31 @@ def run_collector(settings: Settings) -> None:
         StoreUnavailable: at the end, Kafka did not take the halves of calls that waited.
     """
     configure(settings.log_level)
-    field_map = field_map_of(settings.collector_mapping)
+    paths = routes_of(settings)
+    topics = topics_of(settings, paths)
     with ThreadPoolExecutor(1) as executor:
-        uvloop.run(_run(settings, field_map, executor))
+        uvloop.run(_run(settings, paths, topics, executor))
+
+
+def routes_of(settings: Settings) -> dict[str, Route]:
+    """Path -> what it takes.
+
+    Raises:
+        ConfigError: the mapping file cannot be read, or is wrong.
+    """
+    return routes(settings.collector_client_attribute, field_map_of(settings.collector_mapping))
+
+
+def topics_of(settings: Settings, paths: Mapping[str, Route]) -> dict[str, TopicRoute]:
+    """Topic -> what it holds.
+
+    Raises:
+        ConfigError: the setting does not fit.
+    """
+    if not settings.collector_topics:
+        return {}
+    ours = {settings.topic_calls, settings.topic_decisions, settings.topic_dead}
+    return parse_topics(settings.collector_topics, paths, ours, f"{PREFIX}COLLECTOR_TOPICS")
 
 
 def field_map_of(path: str) -> FieldMap | None:
@@ -63,11 +89,23 @@ def field_map_of(path: str) -> FieldMap | None:
     return FieldMap.parse(content, path)
 
 
-async def _run(settings: Settings, field_map: FieldMap | None, executor: ThreadPoolExecutor) -> None:
+class _Parts(Struct, frozen=True):
+    """What takes events, whichever way they come."""
+
+    paths: Mapping[str, Route]
+    topics: Mapping[str, TopicRoute]
+    writer: Writer
+    discretion: Discretion
+    executor: Executor
+    observer: PrometheusCollectorObserver
+
+
+async def _run(
+    settings: Settings, paths: Mapping[str, Route], topics: Mapping[str, TopicRoute], executor: Executor
+) -> None:
     stop = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
-    paths = routes(settings.collector_client_attribute, field_map)
     observer = PrometheusCollectorObserver(
         CollectorRegistry(),
         [*(route.source for route in paths.values()), "envoy_als"],
@@ -79,25 +117,8 @@ async def _run(settings: Settings, field_map: FieldMap | None, executor: ThreadP
         topic_dead=settings.topic_dead,
         timeout_s=settings.collector_kafka_timeout_s,
     )
-    options = PairingOptions(wait_s=settings.collector_pair_s, most_waiting=settings.collector_most_events)
-    writer = Writer(
-        log=log,
-        pairing=Pairing(options),
-        observer=observer,
-        most_buffered=settings.collector_most_events,
-        first_body=int(time.time() * 1000),
-    )
     discretion = Discretion(sketcher_of(settings).sketch, identity_of(settings))
-    app = CollectorApp(
-        routes=paths,
-        writer=writer,
-        bodies=BodyReader(settings.collector_max_body_bytes),
-        discretion=discretion,
-        executor=executor,
-        observer=observer,
-        render_metrics=observer.render,
-        token=settings.collector_token,
-    )
+    parts = _Parts(paths, topics, _writer_of(settings, log, observer), discretion, executor, observer)
     listen = partial(
         serve,
         host=settings.collector_host,
@@ -107,16 +128,58 @@ async def _run(settings: Settings, field_map: FieldMap | None, executor: ThreadP
         settings="collector_host, collector_port",
     )
     try:
-        async with _access_log(settings, writer, discretion, observer, stop):
-            await run(app, writer, listen, stop)
+        async with _access_log(settings, parts, stop):
+            await run(_app_of(settings, parts), parts.writer, listen, stop, reader=_reader_of(settings, parts))
     finally:
         await log.close()
 
 
+def _writer_of(settings: Settings, log: KafkaCallLog, observer: CollectorObserver) -> Writer:
+    options = PairingOptions(wait_s=settings.collector_pair_s, most_waiting=settings.collector_most_events)
+    return Writer(
+        log=log,
+        pairing=Pairing(options),
+        observer=observer,
+        most_buffered=settings.collector_most_events,
+        first_body=int(time.time() * 1000),
+    )
+
+
+def _app_of(settings: Settings, parts: _Parts) -> CollectorApp:
+    return CollectorApp(
+        routes=parts.paths,
+        writer=parts.writer,
+        bodies=BodyReader(settings.collector_max_body_bytes),
+        discretion=parts.discretion,
+        executor=parts.executor,
+        observer=parts.observer,
+        render_metrics=parts.observer.render,
+        token=settings.collector_token,
+    )
+
+
+def _reader_of(settings: Settings, parts: _Parts) -> TopicReader | None:
+    if not parts.topics:
+        return None
+    inbox = KafkaInbox(
+        settings.kafka,
+        topics=parts.topics,
+        group=settings.collector_group,
+        timeout_s=settings.collector_kafka_timeout_s,
+    )
+    return TopicReader(
+        inbox=inbox,
+        routes=parts.topics,
+        writer=parts.writer,
+        discretion=parts.discretion,
+        executor=parts.executor,
+        observer=parts.observer,
+        most_bytes=settings.collector_max_body_bytes,
+    )
+
+
 @asynccontextmanager
-async def _access_log(
-    settings: Settings, writer: Writer, discretion: Discretion, observer: CollectorObserver, stop: asyncio.Event
-) -> AsyncIterator[None]:
+async def _access_log(settings: Settings, parts: _Parts, stop: asyncio.Event) -> AsyncIterator[None]:
     """Takes Envoy's streams meanwhile."""
     if not settings.collector_grpc_port:
         yield
@@ -124,9 +187,9 @@ async def _access_log(
     from stream_detector.collector.envoy.service import AccessLog, serve_access_log  # noqa: PLC0415 - an extra
 
     service = AccessLog(
-        writer=writer,
-        discretion=discretion,
-        observer=observer,
+        writer=parts.writer,
+        discretion=parts.discretion,
+        observer=parts.observer,
         client_header=settings.hook_client_header,
         token=settings.collector_token,
     )

@@ -24,5 +24,11 @@ class CollectorObserver(Protocol):
     def failed(self) -> None:
         """Kafka did not take what it was given."""
 
+    def behind(self, waiting: Mapping[str, int]) -> None:
+        """Source -> records of its topics that were not read yet."""
+
+    def unread(self) -> None:
+        """Topics could not be read."""
+
     def holding(self, *, buffered: int, waiting: int) -> None:
         """Events that wait for Kafka, and halves that wait for the other half."""

@@ -39,9 +39,18 @@ class CallLog(Protocol):
         """Return once everything is stored. Raises `StoreUnavailable` or `ConfigError`; then all may be sent again."""
 
 
+class Place(Struct, frozen=True):
+    """Where a body lies, for its dead letters."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
 class _Submission(Struct):
     source: str
     found: Found
+    place: Place | None
     is_held: asyncio.Future[bool]
 
 
@@ -79,8 +88,13 @@ class Writer:
         self.is_ready = False
         """Kafka took the last write, or answered at the start."""
 
-    async def submit(self, source: str, found: Found) -> bool:
+    async def submit(self, source: str, found: Found, place: Place | None = None) -> bool:
         """Write what a body holds.
+
+        Args:
+            source: its format.
+            found: what it holds.
+            place: where it lies, if somebody keeps it.
 
         Returns:
             Whether a part of it waits in memory for its other half; everything else is stored.
@@ -95,7 +109,7 @@ class Writer:
         if self._buffered and self._buffered + size > self._most_buffered:
             message = f"{self._buffered} events wait for Kafka already; send this body again"
             raise StoreUnavailable(message)
-        submission = _Submission(source, found, asyncio.get_running_loop().create_future())
+        submission = _Submission(source, found, place, asyncio.get_running_loop().create_future())
         self._submitted.append(submission)
         self._buffered += size
         self._work.set()
@@ -140,9 +154,9 @@ class Writer:
             _settle(submission, plan.holds(submission.found.events))
 
     async def _write(self, plan: Plan, submissions: Sequence[_Submission]) -> None:
-        refused = [(each.source, each.found.refused) for each in submissions]
-        refused.append((_PAIRING, plan.refused))
-        letters = [letter for source, rejected in refused for letter in self._letters(source, rejected)]
+        refused = [(each.source, each.found.refused, each.place) for each in submissions]
+        refused.append((_PAIRING, plan.refused, None))
+        letters = [letter for each in refused for letter in self._letters(*each)]
         started_s = self._monotonic()
         if plan.calls or letters:
             await self._log.publish(plan.calls, letters)
@@ -155,16 +169,18 @@ class Writer:
             unpaired=plan.unpaired,
             seconds=self._monotonic() - started_s,
         )
-        for source, rejected in refused:
+        for source, rejected, _ in refused:
             self._observer.refused(source, Counter(each.error.reason for each in rejected))
 
-    def _letters(self, source: str, refused: Sequence[Rejected]) -> list[DeadLetter]:
-        self._body += bool(refused)
+    def _letters(self, source: str, refused: Sequence[Rejected], place: Place | None) -> list[DeadLetter]:
+        if place is None:
+            self._body += bool(refused)
+            place = Place(f"collector/{source}", 0, self._body)
         return [
             DeadLetter(
-                topic=f"collector/{source}",
-                partition=0,
-                offset=self._body,
+                topic=place.topic,
+                partition=place.partition,
+                offset=place.offset,
                 index=each.index,
                 reason=each.error.reason,
                 detail=each.error.detail,
