@@ -1,7 +1,7 @@
 """The collector's way into Kafka: calls, packed by client, and dead letters.
 
-1. `publish` returns when every in-sync replica has every record. The producer is idempotent, so that its own retries
-   write nothing twice.
+1. `publish` returns when every in-sync replica has every record. The producer is idempotent where the broker lets it, so
+   that its own retries write nothing twice.
 2. What fails may have been written in part; publishing again may write calls twice. Dead letters go first: twice they do
    no harm.
 3. A producer that failed is thrown away with what it still holds. An idempotent one would go on trying for ever, and
@@ -44,6 +44,7 @@ class KafkaCallLog:
         self._topic_calls = topic_calls
         self._topic_dead = topic_dead
         self._timeout_s = timeout_s
+        self._is_idempotent = True
         self._producer: AIOKafkaProducer | None = None
 
     async def open(self) -> None:
@@ -54,19 +55,39 @@ class KafkaCallLog:
         """
         if self._producer is not None:
             return
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                self._producer = await self._connected()
+        except (kafka_errors.KafkaError, TimeoutError) as error:
+            message = f"kafka: no broker answers at {self._bootstrap_servers}; start it, or set STREAM_DETECTOR_KAFKA"
+            raise StoreUnavailable(message) from error
+
+    async def _connected(self) -> AIOKafkaProducer:
+        if self._is_idempotent:
+            try:
+                return await self._started()
+            except kafka_errors.BrokerResponseError as error:
+                self._is_idempotent = False
+                _log.warning(
+                    "kafka: the broker lets no producer be idempotent (%s); calls may be written twice when the network "
+                    "fails. Allow IdempotentWrite, or use Apache Kafka",
+                    error,
+                )
+        return await self._started()
+
+    async def _started(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
             bootstrap_servers=self._bootstrap_servers,
-            enable_idempotence=True,
+            enable_idempotence=self._is_idempotent,
+            acks="all",
             request_timeout_ms=int(self._timeout_s * 1000),
         )
         try:
-            async with asyncio.timeout(self._timeout_s):
-                await producer.start()
-        except (kafka_errors.KafkaError, TimeoutError) as error:
+            await producer.start()
+        except BaseException:
             await _end(producer)
-            message = f"kafka: no broker answers at {self._bootstrap_servers}; start it, or set STREAM_DETECTOR_KAFKA"
-            raise StoreUnavailable(message) from error
-        self._producer = producer
+            raise
+        return producer
 
     async def publish(self, calls: Sequence[ApiCall], letters: Sequence[DeadLetter]) -> None:
         """Return once the broker has everything.

@@ -8,6 +8,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -25,6 +26,9 @@ from stream_detector.wire.calls import Rejected
 from stream_detector.wire.sources.events import Found
 
 _TICK_S = 0.5
+_RETRY_S = 2.0
+_SAY_EVERY_S = 30.0
+_AGAIN = "Kafka does not take calls now; send this body again"
 _PAIRING = "pairing"
 _log = logging.getLogger(__name__)
 
@@ -85,6 +89,7 @@ class Writer:
         self._submitted: list[_Submission] = []
         self._buffered = 0
         self._work = asyncio.Event()
+        self._said_s = -math.inf
         self.is_ready = False
         """Kafka took the last write, or answered at the start."""
 
@@ -104,8 +109,7 @@ class Writer:
         """
         size = len(found.events) + len(found.refused)
         if not self.is_ready:
-            message = "Kafka does not take calls now; send this body again"
-            raise StoreUnavailable(message)
+            raise StoreUnavailable(_AGAIN)
         if self._buffered and self._buffered + size > self._most_buffered:
             message = f"{self._buffered} events wait for Kafka already; send this body again"
             raise StoreUnavailable(message)
@@ -125,7 +129,7 @@ class Writer:
             await self._turn()
             self._observer.holding(buffered=self._buffered, waiting=len(self._pairing))
             with suppress(TimeoutError):
-                async with asyncio.timeout(_TICK_S):
+                async with asyncio.timeout(_TICK_S if self.is_ready else _RETRY_S):
                     await self._work.wait()
 
     async def finish(self) -> None:
@@ -149,7 +153,9 @@ class Writer:
                 _settle(submission, error)
             self._submitted = []
             return
-        self.is_ready = True
+        if not self.is_ready:
+            self.is_ready = True
+            _log.info("collector: Kafka takes calls")
         for submission in submissions:
             _settle(submission, plan.holds(submission.found.events))
 
@@ -191,15 +197,18 @@ class Writer:
         ]
 
     def _failed(self, error: StreamDetectorError) -> None:
-        self.is_ready = False
         self._observer.failed()
-        _log.warning("collector: %s; senders are told to try again", error)
+        now_s = self._monotonic()
+        if self.is_ready or now_s >= self._said_s + _SAY_EVERY_S:
+            self._said_s = now_s
+            _log.warning("collector: %s; senders are told to try again", error)
+        self.is_ready = False
 
 
 def _settle(submission: _Submission, outcome: bool | StreamDetectorError) -> None:  # noqa: FBT001 - an outcome
     if submission.is_held.done():  # its sender went away
         return
     if isinstance(outcome, StreamDetectorError):
-        submission.is_held.set_exception(StoreUnavailable(str(outcome)))
+        submission.is_held.set_exception(StoreUnavailable(_AGAIN))
     else:
         submission.is_held.set_result(outcome)

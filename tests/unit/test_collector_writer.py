@@ -1,12 +1,14 @@
 """What is answered when: the writer between requests and Kafka."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import pytest
 from gateways.asking import on_a_loop, until
 
+from stream_detector.collector import writer as module
 from stream_detector.collector.writer import Writer
 from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.dead_letters import DeadLetter
@@ -23,10 +25,12 @@ class FakeLog:
         self.calls: list[str] = []
         self.letters: list[DeadLetter] = []
         self.trouble: Exception | None = None
+        self.tries = 0
         self.may_take = asyncio.Event()
         self.may_take.set()
 
     async def open(self) -> None:
+        self.tries += 1
         if self.trouble is not None:
             raise self.trouble
 
@@ -170,3 +174,33 @@ async def test_an_end_with_nothing_to_write_needs_no_kafka() -> None:
         pass
     await writer.finish()
     assert log.calls == []
+
+
+@on_a_loop
+async def test_trouble_is_said_once_however_often_it_is_tried_and_so_is_its_end(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_RETRY_S", 0.001)
+    caplog.set_level(logging.INFO, module.__name__)
+    log = FakeLog()
+    log.trouble = StoreUnavailable("away")
+    async with _running(log) as writer:
+
+        async def tried() -> bool:
+            return log.tries > 5
+
+        async def ready() -> bool:
+            return writer.is_ready
+
+        await until(tried, "it is tried again and again")
+        log.trouble = None
+        await until(ready, "Kafka takes calls")
+        await writer.submit("calls", _found("1"))
+        log.trouble = StoreUnavailable("away again")
+        with pytest.raises(StoreUnavailable, match="send this body again"):
+            await writer.submit("calls", _found("2"))
+    assert [record.getMessage() for record in caplog.records] == [
+        "collector: away; senders are told to try again",
+        "collector: Kafka takes calls",
+        "collector: away again; senders are told to try again",
+    ]
