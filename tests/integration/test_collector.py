@@ -2,74 +2,26 @@
 
 import itertools
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from reports import samples
-from running.collector_process import CollectorProcess
+from running.collecting import SALT, Installation, installed
 from servers.kafka_server import KafkaServer
 from servers.kafka_topics import KafkaTopics
 from servers.processes import wait_until
 
 from stream_detector.detection.sketching import Sketcher
-from stream_detector.domain.calls import ApiCall
-from stream_detector.domain.dead_letters import DeadLetter
-from stream_detector.wire import calls as wire
 
-_SALT = "a secret of the tests"
 _MARKER = "Zanzibarmarkertext"
 _PROTOBUF = "application/x-protobuf"
-
-
-class Installation:
-    """A collector and its topics."""
-
-    def __init__(self, topics: KafkaTopics, folder: Path, **settings: object) -> None:
-        self._topics = topics
-        self.calls_topic, self.dead_topic = topics.create(3, "calls"), topics.create(1, "dead")
-        mapping = folder / "mapping.toml"
-        mapping.write_text(samples.MAPPING)
-        given = {
-            "kafka": topics.bootstrap,
-            "topic_calls": self.calls_topic,
-            "topic_dead": self.dead_topic,
-            "sketch_salt": _SALT,
-            "collector_mapping": mapping,
-        }
-        self.collector = CollectorProcess({**given, **settings}, folder / "collector.log")
-
-    def calls(self) -> list[ApiCall]:
-        """Every call in the topic, as a worker would read it; each lies under its client."""
-        calls: list[ApiCall] = []
-        for record in self._topics.consume(self.calls_topic):
-            decoded = wire.decode(record.value, max_bytes=1 << 20)
-            assert decoded.rejected == []
-            assert {call.client.encode() for call in decoded.calls} == {record.key}
-            calls += decoded.calls
-        return sorted(calls, key=lambda call: (call.ts, call.id))
-
-    def letters(self) -> list[DeadLetter]:
-        """Every dead letter."""
-        return [msgspec.json.decode(each.value, type=DeadLetter) for each in self._topics.consume(self.dead_topic)]
-
-
-@contextmanager
-def _installation(topics: KafkaTopics, folder: Path, **settings: object) -> Iterator[Installation]:
-    installation = Installation(topics, folder, **settings)
-    try:
-        installation.collector.wait_ready()
-        yield installation
-    finally:
-        installation.collector.stop()
 
 
 @pytest.fixture
 def installation(kafka_topics: KafkaTopics, tmp_path: Path) -> Iterator[Installation]:
     """One that is ready."""
-    with _installation(kafka_topics, tmp_path) as made:
+    with installed(kafka_topics, tmp_path) as made:
         yield made
 
 
@@ -117,7 +69,7 @@ def test_every_format_becomes_a_call_that_a_worker_reads(installation: Installat
         calls = installation.calls()
         assert len(calls) == count, f"{path}: the packed one is the same call, sent again"
 
-    sketch = Sketcher(_SALT.encode()).sketch(samples.QUESTION)
+    sketch = Sketcher(SALT.encode()).sketch(samples.QUESTION)
     assert {call.client for call in calls} == {"acct-7", "ab" * 32}
     assert {call.output_tokens for call in calls} == {412}
     assert [call.sketch for call in calls if call.route is None] == [sketch] * (len(_BODIES) - 1)
@@ -207,7 +159,7 @@ def test_halves_become_one_call_and_lonely_ones_are_written_at_the_end(installat
 
 
 def test_a_half_that_waits_too_long_is_written_alone(kafka_topics: KafkaTopics, tmp_path: Path) -> None:
-    with _installation(kafka_topics, tmp_path, collector_pair_s=0.2) as installation:
+    with installed(kafka_topics, tmp_path, collector_pair_s=0.2) as installation:
         request = {"id": "req-1", "ts": samples.NOON_S, "client": "acct-7", "event": "request"}
         orphan = {"id": "req-2", "ts": samples.NOON_S, "event": "completion"}
         assert installation.collector.post("/v1/calls", samples.as_json([request, orphan])).status == 202
@@ -244,7 +196,7 @@ def test_prompts_are_in_no_topic_log_or_metric(installation: Installation) -> No
 
 def test_who_shows_no_token_is_not_heard(kafka_topics: KafkaTopics, tmp_path: Path) -> None:
     token = "0123456789abcdef"  # noqa: S105 - of this test
-    with _installation(kafka_topics, tmp_path, collector_token=token) as installation:
+    with installed(kafka_topics, tmp_path, collector_token=token) as installation:
         collector, body = installation.collector, samples.as_json(samples.call())
         wrong = [{}, {"authorization": "Bearer 0123456789abcdeF"}, {"authorization": token}]
         assert [collector.post("/v1/calls", body, **headers).status for headers in wrong] == [401] * 3
@@ -255,7 +207,7 @@ def test_who_shows_no_token_is_not_heard(kafka_topics: KafkaTopics, tmp_path: Pa
 
 
 def test_a_large_body_is_refused_packed_or_not(kafka_topics: KafkaTopics, tmp_path: Path) -> None:
-    with _installation(kafka_topics, tmp_path, collector_max_body_bytes=10_000) as installation:
+    with installed(kafka_topics, tmp_path, collector_max_body_bytes=10_000) as installation:
         collector, large = installation.collector, b"[" + b" " * 20_000 + b"]"
         assert collector.post("/v1/calls", large).status == 413
         assert collector.post("/v1/calls", large, packed=True).status == 413
@@ -264,7 +216,7 @@ def test_a_large_body_is_refused_packed_or_not(kafka_topics: KafkaTopics, tmp_pa
 
 def test_without_kafka_senders_keep_their_events_until_it_is_back(private_kafka: KafkaServer, tmp_path: Path) -> None:
     topics = KafkaTopics(private_kafka.bootstrap)
-    with _installation(topics, tmp_path, collector_kafka_timeout_s=1) as installation:
+    with installed(topics, tmp_path, collector_kafka_timeout_s=1) as installation:
         topics.close()
         collector, numbers = installation.collector, itertools.count(2)
         assert collector.post("/v1/calls", samples.as_json(samples.call(1))).status == 200
@@ -279,11 +231,11 @@ def test_without_kafka_senders_keep_their_events_until_it_is_back(private_kafka:
         for number in range(1, 5):
             assert collector.post("/v1/calls", samples.as_json(samples.call(number))).status == 200
 
-        installation._topics = KafkaTopics(private_kafka.bootstrap)
+        installation.topics = KafkaTopics(private_kafka.bootstrap)
         assert [call.id for call in installation.calls()] == ["req-1", "req-2", "req-3", "req-4"]
-        installation._topics.close()
+        installation.topics.close()
 
 
 def _topics(installation: Installation) -> list[list[Any]]:
     topics = (installation.calls_topic, installation.dead_topic)
-    return [installation._topics.consume(topic) for topic in topics]
+    return [installation.topics.consume(topic) for topic in topics]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from prometheus_client.parser import text_string_to_metric_families
 from running.worker_process import environment
 from servers.processes import ServerProcess, free_port
 
@@ -65,6 +66,19 @@ class CollectorProcess:
     def stop(self) -> None:
         """Ask it to end, and wait until it has."""
         self._server.stop(timeout_s=30)
+
+    def kill(self) -> None:
+        """SIGKILL, as kill -9."""
+        self._server.kill()
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Sum of the samples of this name that have these labels; 0 for none."""
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(self.get("/metrics").body.decode())
+            for sample in family.samples
+            if sample.name == f"stream_detector_collector_{name}" and labels.items() <= sample.labels.items()
+        )
 
     def _ask(self, request: urllib.request.Request) -> Answer:
         try:

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -18,6 +18,7 @@ class Sent(NamedTuple):
     value: bytes | None
     partition: int | None = None
     timestamp_ms: int | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 class KafkaTopics:
@@ -35,11 +36,15 @@ class KafkaTopics:
     def create(self, partitions: int = 1, stem: str = "topic", **configs: str) -> str:
         """A new topic's name. `configs`: the topic's settings, with `_` for `.`."""
         name = self.unique_name(stem)
+        self.create_named(name, partitions, **configs)
+        return name
+
+    def create_named(self, name: str, partitions: int = 1, **configs: str) -> None:
+        """A new topic of this name."""
         settings = {key.replace("_", "."): value for key, value in configs.items()}
         topic = {"num_partitions": partitions, "replication_factor": 1, "configs": settings}
         self._admin.create_topics({name: topic}, wait_for_metadata=True)
         self._created.append(name)
-        return name
 
     def produce(self, topic: str, records: Iterable[Sent], **producer_settings: Any) -> None:  # noqa: ANN401
         """Send in order and wait until the broker has them all."""
@@ -52,6 +57,7 @@ class KafkaTopics:
                     value=record.value,
                     partition=record.partition,
                     timestamp_ms=record.timestamp_ms,
+                    headers=list(record.headers),
                 )
                 for record in records
             ]

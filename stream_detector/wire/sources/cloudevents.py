@@ -22,7 +22,7 @@ from stream_detector.wire.sources.events import UNDECODABLE, Discretion, Draft, 
 
 STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
-_PREFIXES = ("ce-", "ce_")
+_HTTP, _KAFKA = "ce-", "ce_"
 _VERSION = "1."
 
 _batch = msgspec.json.Decoder(list[msgspec.Raw])
@@ -46,7 +46,9 @@ def read(body: bytes | None, discretion: Discretion, part: Part = Part.WHOLE, *,
     if kind in {STRUCTURED, BATCH}:
         return gather(documents, lambda document: _draft(as_object(document)), discretion=discretion, part=part)
     attributes: dict[str, object] = {
-        name[len(_PREFIXES[0]) :]: unquote(value) for name, value in headers.items() if name.startswith(_PREFIXES)
+        name[len(_HTTP) :]: unquote(value) if name.startswith(_HTTP) else value
+        for name, value in headers.items()
+        if name.startswith((_HTTP, _KAFKA))
     }
     return gather(
         documents, lambda document: _draft(attributes | {"data": as_object(document)}), discretion=discretion, part=part
