@@ -24,7 +24,7 @@ _DOCKERFILE = _ROOT / "deploy" / "docker" / "Dockerfile"
 _SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(_COMPOSE.read_text())["services"]
 _DETECTOR = ("topics", "worker", "hook", "collector")
 _BYTES = {"m": 1 << 20, "g": 1 << 30}
-_PROCESS_BYTES = 150 << 20  # of a collector that has nothing to do, and of what reading a body takes
+_PROCESS_BYTES = 170 << 20  # of a collector that has nothing to do
 _EVENT_BYTES = 1_000  # of an event that waits (docs/settings.md)
 _PROFILE_BYTES = 14_500  # of a profile in memory (tests/unit/test_profile_memory.py)
 
