@@ -169,7 +169,7 @@ class Engine:
             action=step.action,
             mode=step.mode,
             limit=self._policy.throttle.limit() if step.action is Action.THROTTLE else None,
-            mark=f"{hash64(f'{client} {now_s!r}'):016x}" if step.action is Action.MARK else "",
+            mark=f"{hash64(f'{client} {now_s!r}'):016x}" if self._marks(step.action) else "",
             risk=risk.value,
             reasons=risk.reasons,
             note=step.note,
@@ -178,6 +178,9 @@ class Engine:
             expires_at=standing.expires_at,
             source=source,
         )
+
+    def _marks(self, action: Action) -> bool:
+        return action is Action.MARK or (action is Action.THROTTLE and self._policy.throttle.mark)
 
     def _learn(
         self, profile: Profile, segment: Segment, context: Context, signals: Sequence[Signal], partition: Partition

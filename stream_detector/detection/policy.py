@@ -56,6 +56,8 @@ class Throttle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The same."""
     streams: Annotated[int, Meta(ge=0, le=1000)] = 0
     """Calls that are open at the same time; 0 for any number."""
+    mark: bool = False
+    """Whether calls that pass are marked, too."""
 
     def limit(self) -> Limit:
         """As the decision carries it."""

@@ -96,7 +96,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     limit: Limit | None = None
     """Set for `throttle`."""
     mark: Annotated[str, Meta(pattern=r"^[!-~]{0,64}$")] = ""
-    """What the model layer is told; empty for no more than that the call is marked."""
+    """What the model layer is told of calls that pass. Empty for a `mark`: no more than that the call is marked; for a
+    `throttle`: nothing."""
     risk: _Ratio
     reasons: tuple[Reason, ...] = ()
     note: str = ""

@@ -54,4 +54,4 @@ class Verdict(Struct, frozen=True, gc=False):
     remaining: int | None = None
     retry_after_s: float = 0.0
     mark: str = ""
-    """What the model layer is told of a marked call."""
+    """What the model layer is told of the call, if it passes."""

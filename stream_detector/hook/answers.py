@@ -47,18 +47,35 @@ class Answer(Struct, frozen=True, gc=False):
     headers: Headers
     body: bytes = b""
 
+    @property
+    def for_model(self) -> Headers:
+        """The mark, if the call has one."""
+        return [field for field in self.headers if field[0] == MARK_HEADER]
+
+    @property
+    def for_client(self) -> Headers:
+        """What the client may see."""
+        return [field for field in self.headers if field[0] != MARK_HEADER]
+
 
 def answer(verdict: Verdict, dialect: Dialect) -> Answer:
     """The response to a gateway's question."""
-    if verdict.action is Action.ALLOW:
-        return _PASS if verdict.limit is None else Answer(200, _rate_limit(verdict.limit, verdict.remaining or 0))
-    if verdict.action is Action.MARK:
-        return Answer(200, [(MARK_HEADER, verdict.mark or _PLAIN_MARK)])
+    if verdict.action is Action.ALLOW or verdict.action is Action.MARK:
+        return _pass(verdict)
     if verdict.cause is Cause.UNIDENTIFIED:
         return _UNIDENTIFIED
     if verdict.cause is Cause.TABLE_STALE or verdict.cause is Cause.LIMITER_DOWN:
         return _UNAVAILABLE
     return _refusal(verdict, dialect)
+
+
+def _pass(verdict: Verdict) -> Answer:
+    mark = verdict.mark or (_PLAIN_MARK if verdict.action is Action.MARK else "")
+    if not mark and verdict.limit is None:
+        return _PASS
+    marks = [(MARK_HEADER, mark)] if mark else []
+    limits = [] if verdict.limit is None else _rate_limit(verdict.limit, verdict.remaining or 0)
+    return Answer(200, marks + limits)
 
 
 def _refusal(verdict: Verdict, dialect: Dialect) -> Answer:

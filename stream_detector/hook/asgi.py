@@ -15,7 +15,6 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
 
-from stream_detector.domain.decisions import Action
 from stream_detector.domain.identity import Identity
 from stream_detector.hook.answers import MARK_HEADER, Answer, Dialect, Headers, answer
 from stream_detector.hook.observer import HookObserver
@@ -104,11 +103,10 @@ class EnforcingMiddleware:
         if given.status != _PASSES:
             await _refuse(given, send)
             return
-        is_marked = verdict.action is Action.MARK
-        scope = _marked(scope, given.headers if is_marked else [])
+        scope = _marked(scope, given.for_model)
         scope["state"] = {**scope.get("state", {}), _STATE: spent}
         try:
-            await self._app(scope, receive, send if is_marked else _adding(given.headers, send))
+            await self._app(scope, receive, _adding(given.for_client, send))
         finally:
             if spent.call and client is not None:
                 await self._guard.settle(client, spent.use())

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from stream_detector.domain.decisions import Action, Limit, Mode, Subject, SubjectKind
 from stream_detector.domain.errors import StoreUnavailable
@@ -113,7 +114,8 @@ class Judge:
         if ruling.action is Action.BLOCK:
             return Verdict(Action.BLOCK, Cause.DECISION, retry_after_s=standing.expires_at - now_s)
         if ruling.limit is not None and ruling.action is Action.THROTTLE:
-            return await self._admit(client, ruling.limit, ask, now_s)
+            verdict = await self._admit(client, ruling.limit, ask, now_s)
+            return replace(verdict, mark=standing.mark) if standing.mark else verdict
         if ruling.action is Action.MARK:
             return Verdict(Action.MARK, Cause.DECISION, mark=standing.mark)
         return _ALLOWED

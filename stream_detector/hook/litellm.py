@@ -21,7 +21,6 @@ from fastapi import HTTPException
 from litellm.integrations.custom_guardrail import CustomGuardrail
 from litellm.types.guardrails import GuardrailEventHooks
 
-from stream_detector.domain.decisions import Action
 from stream_detector.hook.answers import MARK_HEADER, Answer, Dialect, Headers, answer
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.resident import ResidentGuard
@@ -85,12 +84,11 @@ class EnforcingGuardrail(CustomGuardrail):  # type: ignore[misc]  # it has no ty
         if given.status != HTTPStatus.OK:
             self._say_why(data, given.status)
             raise _refusal(given)
-        is_marked = verdict.action is Action.MARK
-        _mark(data, given.headers if is_marked else [])
+        _mark(data, given.for_model)
         if verdict.limit is not None:
             _metadata_of(data)[_CALL] = call
             if data.get("litellm_logging_obj") is not None:
-                self._answers[data["litellm_logging_obj"]] = dict(given.headers)
+                self._answers[data["litellm_logging_obj"]] = dict(given.for_client)
         return data
 
     async def async_post_call_response_headers_hook(

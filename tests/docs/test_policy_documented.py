@@ -59,8 +59,11 @@ def test_every_field_is_documented_with_values_and_default(path: str) -> None:
     values, default, meaning = _documented()[path]
     assert values == words_of(_type(path))
     expected = _default(path)
-    number = expected if not isinstance(expected, float) else int(expected) if expected.is_integer() else expected
-    assert default == ("(empty)" if expected == () else f"`{number}`")
+    if isinstance(expected, bool):
+        expected = str(expected).lower()
+    elif isinstance(expected, float) and expected.is_integer():
+        expected = int(expected)
+    assert default == ("(empty)" if expected == () else f"`{expected}`")
     assert meaning
 
 

@@ -59,11 +59,19 @@ class Program:
         self._process.wait_ready(lambda: accepts_connections(port), timeout_s=120.0)
 
     def decide(
-        self, client: str, action: Action, *, limit: Limit | None = None, origin: Origin = Origin.ENGINE
+        self,
+        client: str,
+        action: Action,
+        *,
+        limit: Limit | None = None,
+        origin: Origin = Origin.ENGINE,
+        mark: str = "",
     ) -> None:
         """Let a decision stand for an hour."""
         now_s = time.time()
-        made = decision(client, action, limit=limit, origin=origin, decided_at=now_s, expires_at=now_s + 3600)
+        made = decision(
+            client, action, limit=limit, origin=origin, mark=mark, decided_at=now_s, expires_at=now_s + 3600
+        )
 
         async def put() -> None:
             async with RedisStores(self._redis_url, prefix=KEY_PREFIX, profile_ttl_s=3600.0) as stores:

@@ -30,6 +30,7 @@ def decision(
     expires_at: float = NOON_S + 600,
     kind: SubjectKind = SubjectKind.CLIENT,
     origin: Origin = Origin.ENGINE,
+    mark: str = "",
 ) -> Decision:
     """A decision that stands at `NOON_S`, if nothing else is said."""
     if action is Action.THROTTLE and limit is None:
@@ -39,6 +40,7 @@ def decision(
         action=action,
         mode=mode,
         limit=limit,
+        mark=mark,
         risk=0.9,
         origin=origin,
         policy_version="secret-policy-7",

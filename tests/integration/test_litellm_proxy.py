@@ -163,6 +163,18 @@ def test_the_model_learns_of_a_mark_and_the_client_does_not(proxy: Program, alic
     assert MARK not in proxy.model.heard[-1].headers
 
 
+def test_a_throttled_clients_calls_that_pass_can_be_marked_too(proxy: Program, alice: Caller) -> None:
+    proxy.decide(alice.client, Action.THROTTLE, limit=Limit(1000, 3600.0, 1000), mark="canary-7")
+
+    def is_marked() -> bool:
+        reply = proxy.call(alice.key)
+        assert MARK not in reply.headers
+        return proxy.model.heard[-1].headers.get(MARK) == "canary-7"
+
+    wait_until(is_marked, "the model sees the mark")
+    assert proxy.call(alice.key).headers["ratelimit-policy"] == '"default";q=1000;w=3600'
+
+
 def test_a_stream_reaches_the_client_piece_by_piece(proxy: Program, alice: Caller) -> None:
     with proxy.calling(alice.key, stream=True) as answer:
         assert b"first" in answer.readline(), "the model goes on only after this"

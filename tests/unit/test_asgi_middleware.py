@@ -155,6 +155,14 @@ def test_a_marked_call_carries_the_mark_and_its_answer_does_not() -> None:
     assert MARK not in dict(start["headers"])
 
 
+def test_a_throttled_call_that_passes_can_carry_a_mark_and_its_answer_the_limit() -> None:
+    bench = Bench(decision("alice", Action.THROTTLE, limit=Limit(1, 3600.0), mark="canary-7"))
+    start, *_ = alone(bench, ALICE, (MARK, b"forged"))
+    assert [value for name, value in bench.app.scopes[0]["headers"] if name == MARK] == [b"canary-7"]
+    assert dict(start["headers"])[b"ratelimit"] == b'"default";r=0'
+    assert MARK not in dict(start["headers"])
+
+
 def test_a_forged_mark_is_removed() -> None:
     bench = Bench()
     alone(bench, ALICE, (b"X-Stream-Detector-Mark", b"1"), (MARK, b"1"))

@@ -69,6 +69,21 @@ def test_the_model_hears_of_a_mark_and_the_client_does_not() -> None:
     assert not response.ok_response.response_headers_to_add
 
 
+def test_a_throttled_clients_call_can_carry_a_mark_whoever_counts_it() -> None:
+    bench = EnvoyBench(decision("tom", Action.THROTTLE, limit=TWO_A_MINUTE, mark="canary-7"))
+    counted, handed_over = bench.check("tom"), bench.check(about("tom", HANDED_OVER))
+    for response in (counted, handed_over):
+        assert headers_of(response.ok_response.headers) == {"x-stream-detector-mark": "canary-7"}
+        assert response.HasField("dynamic_metadata")
+    assert headers_of(counted.ok_response.response_headers_to_add).keys() == {"ratelimit", "ratelimit-policy"}
+
+
+def test_a_throttled_client_cannot_mark_itself() -> None:
+    bench = throttled()
+    for response in (bench.check("tom"), bench.check(about("tom", HANDED_OVER))):
+        assert list(response.ok_response.headers_to_remove) == ["x-stream-detector-mark"]
+
+
 @pytest.mark.parametrize("is_fresh", [True, False], ids=["limiter is down", "table was never read"])
 def test_our_own_trouble_is_an_error_and_never_a_denial(is_fresh: bool) -> None:  # noqa: FBT001
     bench = EnvoyBench(

@@ -92,9 +92,13 @@ def test_a_block_looks_like_every_refusal_of_the_filter_and_does_not_tell_when_i
 
 
 def test_a_mark_is_not_told_to_the_client() -> None:
-    response = EnvoyBench(decision("mary", Action.MARK)).limit(descriptors(descriptor(client_id="mary")))
+    marked = decision("mary", Action.MARK)
+    throttled = decision("tom", Action.THROTTLE, mark="canary-7")
+    bench = EnvoyBench(marked, throttled)
+    response = bench.limit(descriptors(descriptor(client_id="mary")))
     assert response.overall_code == OK
     assert not response.response_headers_to_add
+    assert headers_of(bench.limit(descriptors(descriptor(client_id="tom")))).keys() == {"ratelimit", "ratelimit-policy"}
 
 
 @pytest.mark.parametrize(

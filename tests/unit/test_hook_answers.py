@@ -35,6 +35,22 @@ def test_within_the_limit_is_200_with_the_clients_own_limit() -> None:
     assert dict(response.headers) == {"ratelimit-policy": '"default";q=30;w=60', "ratelimit": '"default";r=3'}
 
 
+def test_a_marked_call_within_the_limit_tells_the_model_the_mark_and_the_client_the_limit() -> None:
+    response = answer(Verdict(Action.ALLOW, Cause.WITHIN_LIMIT, LIMIT, 3, mark="canary-7"), Dialect.HTTP)
+
+    assert response.status == 200
+    assert response.for_model == [("x-stream-detector-mark", "canary-7")]
+    assert dict(response.for_client).keys() == {"ratelimit-policy", "ratelimit"}
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_a_refusal_tells_nobody_the_mark(dialect: Dialect) -> None:
+    response = answer(Verdict(Action.THROTTLE, Cause.OVER_LIMIT, LIMIT, 0, 7.2, "canary-7"), dialect)
+
+    assert response.for_model == []
+    assert "canary-7" not in str(response)
+
+
 def test_over_the_limit_is_429_with_the_time_to_wait() -> None:
     response = answer(OVER_LIMIT, Dialect.HTTP)
 

@@ -89,6 +89,19 @@ def test_a_throttled_call_over_the_limit_is_refused() -> None:
     assert bench.check() == Verdict(Action.THROTTLE, Cause.OVER_LIMIT, LIMIT, 0, 7.5)
 
 
+@pytest.mark.parametrize(
+    ("admission", "cause"),
+    [(ADMITTED, Cause.WITHIN_LIMIT), (REFUSED, Cause.OVER_LIMIT), (StoreUnavailable("gone"), Cause.LIMITER_DOWN)],
+)
+def test_whatever_becomes_of_a_throttled_call_the_verdict_has_the_decisions_mark(
+    admission: Admission | StoreUnavailable, cause: Cause
+) -> None:
+    bench = Bench(decision(action=Action.THROTTLE, limit=LIMIT, mark="canary-7"))
+    bench.limiter.answer = admission
+
+    assert (bench.check().cause, bench.check().mark) == (cause, "canary-7")
+
+
 @pytest.mark.parametrize("trouble", [StoreUnavailable("gone"), None], ids=["unavailable", "hanging"])
 @pytest.mark.parametrize(("failure", "action"), [(Failure.OPEN, Action.ALLOW), (Failure.CLOSED, Action.BLOCK)])
 def test_a_limiter_that_does_not_answer_leaves_it_to_the_failure_setting(

@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from stream_detector.domain.identity import Identity
 from stream_detector.domain.verdicts import Verdict
-from stream_detector.hook.answers import MARK_HEADER, Answer, Dialect, answer
+from stream_detector.hook.answers import MARK_HEADER, Answer, Dialect, Headers, answer
 from stream_detector.hook.envoy.units import UnitRate, exact_rate
 from stream_detector.hook.judge import Judge
 from stream_detector.hook.needs import Field, ask_of
@@ -84,7 +84,7 @@ class Authorization:
             verdict = await self._judge.check(client, lambda: _LOOK)
             rate = None if verdict.limit is None else exact_rate(verdict.limit)
             if rate is not None:
-                return _Reply(verdict, _handed_over(rate))
+                return _Reply(verdict, _handed_over(verdict, rate))
             if verdict.limit is None:
                 return _Reply(verdict, response_of(verdict))
         verdict = await self._judge.check(client, ask)
@@ -128,10 +128,9 @@ def response_of(verdict: Verdict) -> CheckResponse:
     return response
 
 
-def _handed_over(rate: UnitRate) -> CheckResponse:
+def _handed_over(verdict: Verdict, rate: UnitRate) -> CheckResponse:
     """The call passes here; what the client hears of its limit is up to the filter that counts."""
-    response = CheckResponse()
-    response.CopyFrom(_PASS)
+    response = _pass(Answer(_OK, [(MARK_HEADER, verdict.mark)] if verdict.mark else []))
     _tell(response, rate)
     return response
 
@@ -143,9 +142,11 @@ def _tell(response: CheckResponse, rate: UnitRate) -> None:
 
 def _pass(reply: Answer) -> CheckResponse:
     response = CheckResponse()
-    headers = _options(reply)
-    response.ok_response.headers.extend(each for each in headers if each.header.key == MARK_HEADER)
-    response.ok_response.response_headers_to_add.extend(each for each in headers if each.header.key != MARK_HEADER)
+    marks = reply.for_model
+    if not marks:
+        response.ok_response.headers_to_remove.append(MARK_HEADER)  # a client cannot mark itself
+    response.ok_response.headers.extend(_options(marks))
+    response.ok_response.response_headers_to_add.extend(_options(reply.for_client))
     return response
 
 
@@ -154,19 +155,18 @@ def _refusal(reply: Answer) -> CheckResponse:
     response.status.code = _CODES.get(reply.status, StatusCode.UNKNOWN.value[0])
     refusal = response.error_response if reply.status == _UNAVAILABLE else response.denied_response
     refusal.status.code = reply.status
-    refusal.headers.extend(_options(reply))
+    refusal.headers.extend(_options(reply.headers))
     refusal.body = reply.body.decode()
     return response
 
 
-def _options(reply: Answer) -> list[HeaderValueOption]:
+def _options(headers: Headers) -> list[HeaderValueOption]:
     return [
         HeaderValueOption(
             header=HeaderValue(key=name, value=value), append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
         )
-        for name, value in reply.headers
+        for name, value in headers
     ]
 
 
-_PASS: Final = CheckResponse()
-_PASS.ok_response.headers_to_remove.append(MARK_HEADER)  # a client cannot mark itself
+_PASS: Final = _pass(Answer(_OK, []))

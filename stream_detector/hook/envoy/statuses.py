@@ -14,7 +14,7 @@ from envoy.service.ratelimit.v3.rls_pb2 import RateLimitResponse
 
 from stream_detector.domain.decisions import Action, Limit
 from stream_detector.domain.verdicts import Cause, Verdict
-from stream_detector.hook.answers import MARK_HEADER, Dialect, answer
+from stream_detector.hook.answers import Dialect, answer
 from stream_detector.hook.envoy.units import nearest_rate
 
 _STRICTNESS: Final = {Action.ALLOW: 0, Action.MARK: 0, Action.THROTTLE: 1, Action.BLOCK: 2}
@@ -29,9 +29,7 @@ def response_of(verdicts: Sequence[Verdict | None]) -> RateLimitResponse:
     if strictest is None:
         return response
     response.response_headers_to_add.extend(
-        HeaderValue(key=name, value=value)
-        for name, value in answer(strictest, Dialect.HTTP).headers
-        if name != MARK_HEADER
+        HeaderValue(key=name, value=value) for name, value in answer(strictest, Dialect.HTTP).for_client
     )
     if _refuses(strictest):
         response.overall_code = RateLimitResponse.OVER_LIMIT
