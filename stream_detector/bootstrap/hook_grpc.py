@@ -14,7 +14,7 @@ import uvloop
 from stream_detector.adapters.logs import configure
 from stream_detector.bootstrap.guard import guard_of
 from stream_detector.bootstrap.identity import identity_of
-from stream_detector.bootstrap.parts import stores_of
+from stream_detector.bootstrap.parts import clock_of, stores_of
 from stream_detector.domain.errors import StreamDetectorError
 from stream_detector.hook.envoy.family import Family, FamilyObserver
 from stream_detector.hook.envoy.process import EnvoyHook, EnvoyOptions
@@ -60,6 +60,7 @@ async def _run(settings: Settings, address: str, parent: socket.socket) -> None:
     async with stores_of(settings) as stores:
         hook = EnvoyHook(
             guard=guard_of(settings, stores, observer),
+            clock=clock_of(settings),
             observer=observer,
             options=EnvoyOptions(
                 address=address,
@@ -67,6 +68,7 @@ async def _run(settings: Settings, address: str, parent: socket.socket) -> None:
                 client_header=settings.hook_client_header,
                 call_header=settings.hook_call_header,
                 failure=settings.hook_failure,
+                unidentified=settings.hook_unidentified,
             ),
         )
         await hook.run(stop, observer.listening)

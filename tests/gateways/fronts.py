@@ -1,4 +1,4 @@
-"""Real gateways with the files of deploy/gateways: addresses are changed, lines marked "fail open" removed if asked."""
+"""Real gateways with the files of deploy/gateways: addresses are changed, lines marked "fail open" undone if asked."""
 
 import http.client
 import shutil
@@ -11,7 +11,8 @@ from servers.processes import ServerProcess, accepts_connections, free_port
 _ROOT = Path(__file__).parents[2]
 _FILES = _ROOT / "deploy" / "gateways"
 _ENVOY = _ROOT / ".cache" / "envoy" / "bin" / "envoy"
-_MARK = "fail open"
+_MARK = "# fail open"
+_MARK_INSTEAD = "# fail open: or DENY_ALL"
 GATEWAY, HOOK, HOOK_GRPC, MODEL, SPARE = (f"127.0.0.1:{port}" for port in (8080, 9109, 9110, 8000, 8079))
 """Addresses in the files."""
 
@@ -29,6 +30,8 @@ class Kind(Struct, frozen=True):
     asks_by_grpc: bool = False
     settles: bool = False
     """Its file tells the hook how many tokens a call has used."""
+    hook_settings: Mapping[str, object] = {}
+    """That it needs beyond its address."""
 
 
 class Reply(Struct, frozen=True):
@@ -75,6 +78,16 @@ KINDS = (
         lambda program, folder: [program, "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"],
     ),
 )
+
+QUOTA = Kind(
+    "envoy-quota",
+    _envoy_program,
+    _envoy("envoy-quota.yaml"),
+    folder="envoy",
+    asks_by_grpc=True,
+    hook_settings={"hook_grpc_processes": 1},
+)
+"""Enforces by itself what the hook has assigned, so it answers otherwise than those above."""
 
 
 class Front:
@@ -125,11 +138,12 @@ class Front:
 
 
 def _changed(text: str, addresses: Mapping[str, str], *, fails_open: bool) -> str:
-    """Other addresses, in either notation; without the marked lines where it should fail closed."""
+    """Other addresses, in either notation; without the marked lines, or with what they say instead, to fail closed."""
     for old, new in addresses.items():
         text = text.replace(old, new)
         old_port, new_port = old.rpartition(":")[2], new.rpartition(":")[2]
         text = text.replace(f"port_value: {old_port}", f"port_value: {new_port}")
-    return "".join(
-        line for line in text.splitlines(keepends=True) if fails_open or not line.rstrip().endswith(f"# {_MARK}")
-    )
+    if fails_open:
+        return text
+    kept = [line for line in text.splitlines(keepends=True) if not line.rstrip().endswith(_MARK)]
+    return "".join(line.replace("ALLOW_ALL}", "DENY_ALL}") if _MARK_INSTEAD in line else line for line in kept)

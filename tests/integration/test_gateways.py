@@ -1,106 +1,20 @@
 """Real gateways with the files of deploy/gateways, a real hook and a real Redis: what a client gets, and the model sees."""
 
-import asyncio
 import json
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
 
 import pytest
-from gateways.fronts import KINDS, Front, Kind, Reply
-from gateways.hooks import decision
-from gateways.model import ANSWER, Model
-from running.hook_process import HookProcess
-from servers.processes import free_port, wait_until
+from gateways.fronts import KINDS, Kind, Reply
+from gateways.installations import Installation
+from gateways.model import ANSWER
+from servers.processes import wait_until
 from servers.redis_server import RedisServer
 
-from stream_detector.adapters.redis_stores import RedisStores
-from stream_detector.domain.decisions import Action, Limit, Mode, Origin, Subject, SubjectKind
-from stream_detector.ports import Ended, Use
+from stream_detector.domain.decisions import Action, Limit, Origin
 
-KEYS = {"alice": "key-of-alice", "bob": "key-of-bob", "carol": "key-of-carol"}
 TWO_AN_HOUR = Limit(requests=2, window_s=3600.0, burst=2)
 PROBLEM = "https://iana.org/assignments/http-problem-types#"
-
-
-class Installation:
-    """A gateway, its hook and their Redis, in front of a model."""
-
-    def __init__(self, kind: Kind, redis: RedisServer, folder: Path, *, fails_open: bool = True) -> None:
-        self._kind, self._redis, self._folder, self._fails_open = kind, redis, folder, fails_open
-        self._resources = ExitStack()
-
-    def __enter__(self) -> Self:
-        failure = "open" if self._fails_open else "closed"
-        self.model = self._resources.enter_context(Model())
-        settings: dict[str, object] = {
-            "redis": self._redis.url,
-            "hook_failure": failure,
-            "hook_unidentified": "closed",
-            "hook_grpc_port": free_port() if self._kind.asks_by_grpc else 0,
-        }
-        self.hook = HookProcess(settings, self._folder / "hook.log")
-        self._resources.callback(self.hook.close)
-        self.hook.wait_ready()
-        files = self._folder / "files"
-        files.mkdir()
-        self.front = Front(
-            self._kind,
-            files,
-            hook=self.hook.grpc_address if self._kind.asks_by_grpc else self.hook.address,
-            model=f"127.0.0.1:{self.model.port}",
-            fails_open=self._fails_open,
-        )
-        self._resources.callback(self.front.close)
-        wait_until(lambda: self.call("carol").status == 200, "the gateway reaches hook and model")
-        self.model.seen.clear()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._resources.close()
-
-    def decide(
-        self, client: str, action: Action, *, limit: Limit | None = None, origin: Origin = Origin.ENGINE
-    ) -> None:
-        """Let a decision stand for an hour."""
-        now_s = time.time()
-        made = decision(
-            client, action, mode=Mode.ENFORCE, limit=limit, origin=origin, decided_at=now_s, expires_at=now_s + 3600
-        )
-
-        async def put() -> None:
-            async with RedisStores(self._redis.url, prefix="sd", profile_ttl_s=3600.0) as stores:
-                await stores.decisions.put([made], now_s)
-
-        asyncio.run(put())
-
-    def settles(self, client: str, call: str, limit: Limit) -> bool:
-        """Settle a call as a worker does; whether it was open."""
-        ended = Ended(Subject(SubjectKind.CLIENT, client), limit, Use(call, 1, 1))
-
-        async def settle() -> bool:
-            async with RedisStores(self._redis.url, prefix="sd", profile_ttl_s=3600.0) as stores:
-                return (await stores.limiter.settle_all([ended], time.time())) == [True]
-
-        return asyncio.run(settle())
-
-    def call(self, client: str | None, **headers: str) -> Reply:
-        """One call with the key of a client."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.front.call(None if client is None else KEYS[client], named)
-
-    def until(self, client: str, status: int, within_s: float = 5.0) -> Reply:
-        """Call until the status is this one."""
-        replies: list[Reply] = []
-
-        def answered() -> bool:
-            replies.append(self.call(client))
-            return replies[-1].status == status
-
-        wait_until(answered, f"{client} gets {status}", within_s)
-        return replies[-1]
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: str(kind.name))

@@ -13,10 +13,13 @@ from msgspec import Struct
 from stream_detector.domain.identity import Identity
 from stream_detector.domain.verdicts import Failure
 from stream_detector.hook.envoy.authorization import Authorization
+from stream_detector.hook.envoy.orders import Orders
+from stream_detector.hook.envoy.quota import Quota
 from stream_detector.hook.envoy.rate_limit import RateLimit
 from stream_detector.hook.envoy.server import serve
 from stream_detector.hook.guard import Guard
 from stream_detector.hook.observer import HookObserver
+from stream_detector.ports import Clock
 from stream_detector.serving.background import beside
 
 _READ_WITHIN_S = 2.0
@@ -32,6 +35,7 @@ class EnvoyOptions(Struct, frozen=True, kw_only=True):
     client_header: str
     call_header: str
     failure: Failure
+    unidentified: Failure
     stop_within_s: float = 5.0
 
 
@@ -40,6 +44,7 @@ class EnvoyHook:
 
     Args:
         guard: decides; followed while the process runs.
+        clock: event time.
         observer: hears of every answer.
         options: what the operator sets.
         timer: seconds that never go back; measures the time of an answer.
@@ -49,6 +54,7 @@ class EnvoyHook:
         self,
         *,
         guard: Guard,
+        clock: Clock,
         observer: HookObserver,
         options: EnvoyOptions,
         timer: Callable[[], float] = time.perf_counter,
@@ -70,6 +76,18 @@ class EnvoyHook:
             failure=options.failure,
             timer=timer,
         )
+        self._quota = Quota(
+            orders=Orders(
+                table=guard.table,
+                freshness=guard.freshness,
+                clock=clock,
+                failure=options.failure,
+                unidentified=options.unidentified,
+            ),
+            changes=guard.changes,
+            identity=options.identity,
+            timer=timer,
+        )
 
     async def run(self, stop: asyncio.Event, on_listening: Callable[[], None] = lambda: None) -> None:
         """Answer questions until `stop` is set; then finish the open ones.
@@ -81,11 +99,12 @@ class EnvoyHook:
         Raises:
             ConfigError: the address cannot be listened on.
         """
-        async with beside(self._guard.follow()):
+        async with beside(self._guard.follow(), self._quota.follow()):
             await self._wait_for_table()
             await serve(
                 self._authorization,
                 self._rate_limit,
+                self._quota,
                 address=self._options.address,
                 stop=stop,
                 stop_within_s=self._options.stop_within_s,

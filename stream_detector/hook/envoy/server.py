@@ -10,18 +10,23 @@ from collections.abc import Callable
 
 import grpc.aio
 from envoy.service.auth.v3.external_auth_pb2_grpc import add_AuthorizationServicer_to_server
+from envoy.service.rate_limit_quota.v3.rlqs_pb2_grpc import add_RateLimitQuotaServiceServicer_to_server
 from envoy.service.ratelimit.v3.rls_pb2_grpc import add_RateLimitServiceServicer_to_server
 
 from stream_detector.domain.errors import ConfigError
 from stream_detector.hook.envoy.authorization import Authorization
+from stream_detector.hook.envoy.quota import Quota
 from stream_detector.hook.envoy.rate_limit import RateLimit
 
-_OPTIONS = (("grpc.so_reuseport", 1),)
+_MAX_MESSAGE_BYTES = 64 << 20
+"""A report of the quota filter names every bucket of its Envoy."""
+_OPTIONS = (("grpc.so_reuseport", 1), ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES))
 
 
 async def serve(
     authorization: Authorization,
     rate_limit: RateLimit,
+    quota: Quota,
     *,
     address: str,
     stop: asyncio.Event,
@@ -33,6 +38,7 @@ async def serve(
     Args:
         authorization: answers `ext_authz`.
         rate_limit: answers the rate limit filter.
+        quota: answers the rate limit quota filter.
         address: of `grpc_address`.
         stop: ends the server.
         stop_within_s: open questions get this long to finish.
@@ -44,6 +50,7 @@ async def serve(
     server = grpc.aio.server(options=_OPTIONS)
     add_AuthorizationServicer_to_server(authorization, server)
     add_RateLimitServiceServicer_to_server(rate_limit, server)
+    add_RateLimitQuotaServiceServicer_to_server(quota, server)
     try:
         server.add_insecure_port(address)
     except RuntimeError as error:
@@ -53,6 +60,7 @@ async def serve(
         on_listening()
         await stop.wait()
     finally:
+        quota.close()
         await server.stop(stop_within_s)
 
 

@@ -1,0 +1,150 @@
+"""Buckets that Envoys hold, by client: who enforces which share of one limit.
+
+1. A client's limit is divided evenly when another bucket begins or ends to hold it, and after each window by what was asked of
+   each.
+2. Envoy begins a changed limit with a full burst. So shares change no more often than once in a window, nor by little.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from itertools import islice
+from typing import Final, TypeVar
+
+from envoy.service.rate_limit_quota.v3.rlqs_pb2 import BucketId
+
+_SHORTEST_WINDOW_S: Final = 60.0
+_NOTABLE: Final = 0.1
+"""A change of a share."""
+
+Holder = TypeVar("Holder")
+
+Key = tuple[tuple[str, str], ...]
+"""The entries of a bucket's id, sorted."""
+
+
+class Connection:
+    """One Envoy: what it holds, and what it waits for."""
+
+    def __init__(self) -> None:
+        self.buckets: dict[Key, Bucket] = {}
+        """The one that was reported longest ago comes first."""
+        self.is_closed = False
+        self._due: dict[Key, Bucket] = {}
+        self._woken = asyncio.Event()
+
+    def owe(self, bucket: "Bucket") -> None:
+        """The bucket needs an assignment."""
+        self._due[bucket.key] = bucket
+        self._woken.set()
+
+    def close(self) -> None:
+        """Nothing more will be sent."""
+        self.is_closed = True
+        self._woken.set()
+
+    async def due(self, at_most: int) -> "list[Bucket]":
+        """Wait for buckets that need an assignment, and take them; none when it was closed."""
+        while not self._due and not self.is_closed:
+            self._woken.clear()
+            await self._woken.wait()
+        if self.is_closed:
+            return []
+        return [self._due.pop(key) for key in list(islice(self._due, at_most))]
+
+
+class Bucket:
+    """Calls of one client in one Envoy.
+
+    Args:
+        key: what identifies it in its Envoy.
+        client: whose calls; None for calls that name no client.
+        connection: to its Envoy.
+        now_s: seconds that never go back.
+    """
+
+    __slots__ = ("asked", "client", "connection", "key", "last_report_s", "last_use_s", "share")
+
+    def __init__(self, key: Key, client: str | None, connection: Connection, now_s: float) -> None:
+        self.key = key
+        self.client = client
+        self.connection = connection
+        self.asked = 0
+        """Calls since the limit was divided."""
+        self.share = 1.0
+        """Of the client's limit."""
+        self.last_use_s = self.last_report_s = now_s
+
+    def reported(self, calls: int, now_s: float) -> None:
+        """Its Envoy was asked about so many calls since the last report."""
+        self.last_report_s = now_s
+        if calls:
+            self.asked += calls
+            self.last_use_s = now_s
+
+    def id(self) -> BucketId:
+        """As Envoy knows it."""
+        return BucketId(bucket=dict(self.key))
+
+
+class Holders:
+    """All buckets of one client."""
+
+    __slots__ = ("_are_others", "_buckets", "_divided_at_s")
+
+    def __init__(self) -> None:
+        self._buckets: dict[Bucket, None] = {}
+        self._divided_at_s = 0.0
+        self._are_others = True
+
+    def __bool__(self) -> bool:
+        return bool(self._buckets)
+
+    def join(self, bucket: Bucket) -> None:
+        """One more holds the client's calls."""
+        self._buckets[bucket] = None
+        self._are_others = True
+
+    def leave(self, bucket: Bucket) -> None:
+        """One less does."""
+        self._buckets.pop(bucket, None)
+        self._are_others = True
+        self.owe()
+
+    def owe(self) -> None:
+        """All of them need an assignment."""
+        for each in self._buckets:
+            each.connection.owe(each)
+
+    def divide(self, window_s: float, now_s: float) -> None:
+        """Bring the shares of the client's limit up to date.
+
+        Args:
+            window_s: of the limit.
+            now_s: seconds that never go back.
+        """
+        if self._are_others:
+            self._share(dict.fromkeys(self._buckets, 1 / len(self._buckets)), now_s)
+        elif now_s - self._divided_at_s >= max(window_s, _SHORTEST_WINDOW_S):
+            shares = by_use({each: each.asked for each in self._buckets})
+            is_notable = any(abs(share - each.share) >= _NOTABLE for each, share in shares.items())
+            self._share(shares if is_notable else {}, now_s)
+
+    def _share(self, shares: Mapping[Bucket, float], now_s: float) -> None:
+        self._are_others = False
+        self._divided_at_s = now_s
+        for each in self._buckets:
+            each.asked = 0
+        for each, share in shares.items():
+            if each.share != share:
+                each.share = share
+                each.connection.owe(each)
+
+
+def by_use(asked: Mapping[Holder, int]) -> dict[Holder, float]:
+    """Shares of one limit; they add up to 1, and nobody gets nothing.
+
+    Args:
+        asked: calls that each was asked about.
+    """
+    whole = sum(asked.values()) + len(asked)
+    return {each: (calls + 1) / whole for each, calls in asked.items()}
