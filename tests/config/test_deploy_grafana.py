@@ -1,4 +1,4 @@
-"""The provisioned dashboard: complete, consistent, and without a query for something that does not exist."""
+"""The provisioned dashboards: complete, consistent, and without a query for something that does not exist."""
 
 import itertools
 import json
@@ -10,12 +10,14 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from stream_detector.adapters.metrics import HookMetrics, WorkerMetrics
+from stream_detector.adapters.metrics import CollectorMetrics, HookMetrics, WorkerMetrics
 
 _DEPLOY = Path(__file__).parents[2] / "deploy"
-_DASHBOARD_FILE = _DEPLOY / "grafana" / "dashboards" / "overview.json"
-_DASHBOARD: dict[str, Any] = json.loads(_DASHBOARD_FILE.read_text())
-_PANELS: list[dict[str, Any]] = [panel for panel in _DASHBOARD["panels"] if panel["type"] != "row"]
+_FOLDER = _DEPLOY / "grafana" / "dashboards"
+_DASHBOARDS: dict[str, dict[str, Any]] = {path.name: json.loads(path.read_text()) for path in _FOLDER.iterdir()}
+_PANELS: list[dict[str, Any]] = [
+    panel for dashboard in _DASHBOARDS.values() for panel in dashboard["panels"] if panel["type"] != "row"
+]
 _PROVISIONING = _DEPLOY / "grafana" / "provisioning"
 _COLUMNS = 24
 _OF_PROMETHEUS = {"up", "ALERTS"}
@@ -25,6 +27,7 @@ def _families() -> dict[str, str]:
     registry = CollectorRegistry()
     WorkerMetrics(registry)
     HookMetrics(registry)
+    CollectorMetrics(registry)
     return {family.name: family.type for family in registry.collect()}
 
 
@@ -48,39 +51,55 @@ def _by_title(panel: dict[str, Any]) -> str:
     return str(panel["title"])
 
 
-def test_file_has_the_one_form_that_json_dumps_gives_it() -> None:
-    assert _DASHBOARD_FILE.read_text() == json.dumps(_DASHBOARD, indent=2, ensure_ascii=False) + "\n"
+def test_there_is_one_for_what_decides_and_enforces_and_one_for_what_is_reported() -> None:
+    assert {name: dashboard["uid"] for name, dashboard in _DASHBOARDS.items()} == {
+        "overview.json": "stream-detector-overview",
+        "collector.json": "stream-detector-collector",
+    }
 
 
-def test_panels_have_ids_of_their_own() -> None:
-    ids = [panel["id"] for panel in _DASHBOARD["panels"]]
-    assert len(set(ids)) == len(ids)
+@pytest.mark.parametrize("name", _DASHBOARDS)
+class TestEveryDashboard:
+    def test_has_the_one_form_that_json_dumps_gives_it(self, name: str) -> None:
+        form = json.dumps(_DASHBOARDS[name], indent=2, ensure_ascii=False) + "\n"
+        assert (_FOLDER / name).read_text() == form
 
+    def test_leads_to_the_other_one(self, name: str) -> None:
+        (other,) = (dashboard["uid"] for each, dashboard in _DASHBOARDS.items() if each != name)
+        assert [link["url"] for link in _DASHBOARDS[name]["links"]] == [f"/d/{other}"]
 
-def test_no_two_panels_show_under_the_same_name_in_one_row() -> None:
-    titles: list[str] = []
-    for panel in _DASHBOARD["panels"]:
-        titles = [] if panel["type"] == "row" else [*titles, panel["title"]]
-        assert len(set(titles)) == len(titles)
+    def test_has_panels_with_ids_of_their_own(self, name: str) -> None:
+        ids = [panel["id"] for panel in _DASHBOARDS[name]["panels"]]
+        assert len(set(ids)) == len(ids)
 
+    def test_shows_no_two_panels_under_the_same_name_in_one_row(self, name: str) -> None:
+        titles: list[str] = []
+        for panel in _DASHBOARDS[name]["panels"]:
+            titles = [] if panel["type"] == "row" else [*titles, panel["title"]]
+            assert len(set(titles)) == len(titles)
 
-def test_panels_lie_beside_each_other_and_within_the_page() -> None:
-    for panel in _DASHBOARD["panels"]:
-        place = panel["gridPos"]
-        assert place["x"] >= 0
-        assert place["x"] + place["w"] <= _COLUMNS
-    for one, other in itertools.combinations([panel["gridPos"] for panel in _DASHBOARD["panels"]], 2):
-        beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
-        above = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
-        assert beside or above
+    def test_has_panels_that_lie_beside_each_other_and_within_the_page(self, name: str) -> None:
+        places = [panel["gridPos"] for panel in _DASHBOARDS[name]["panels"]]
+        for place in places:
+            assert place["x"] >= 0
+            assert place["x"] + place["w"] <= _COLUMNS
+        for one, other in itertools.combinations(places, 2):
+            beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
+            above = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+            assert beside or above
 
+    def test_answers_whether_all_is_well_by_single_values_at_the_top(self, name: str) -> None:
+        panels = _DASHBOARDS[name]["panels"]
+        first_row, second_row = [panel["gridPos"]["y"] for panel in panels if panel["type"] == "row"][:2]
+        top = [panel for panel in panels if first_row < panel["gridPos"]["y"] < second_row]
+        assert first_row == 0
+        assert {panel["type"] for panel in top} == {"stat"}
+        # An instant value: never an old one shown as if it were now.
+        assert all(target["instant"] for panel in top for target in panel["targets"])
 
-def test_health_is_answered_by_single_values_at_the_top() -> None:
-    first_row, second_row = [panel["gridPos"]["y"] for panel in _DASHBOARD["panels"] if panel["type"] == "row"][:2]
-    top = [panel for panel in _PANELS if first_row < panel["gridPos"]["y"] < second_row]
-    assert first_row == 0
-    assert {panel["type"] for panel in top} == {"stat"}
-    assert all(target["instant"] for panel in top for target in panel["targets"])  # never an old value shown as now
+    def test_has_annotations_that_ask_the_provisioned_data_source(self, name: str) -> None:
+        uids = {annotation["datasource"]["uid"] for annotation in _DASHBOARDS[name]["annotations"]["list"]}
+        assert uids == {_datasource()["uid"]}
 
 
 @pytest.mark.parametrize("panel", _PANELS, ids=_by_title)
@@ -117,15 +136,10 @@ class TestEveryPanel:
             assert set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])) <= kept
 
 
-def test_every_metric_is_on_the_dashboard() -> None:
+def test_every_metric_is_on_a_dashboard() -> None:
     shown = set().union(*map(_metrics, _expressions()))
     missing = {name for name in _families() if not any(re.match(rf"{name}(_total|_bucket|_sum)?$", s) for s in shown)}
     assert missing == set()
-
-
-def test_annotations_ask_the_provisioned_data_source() -> None:
-    uids = {annotation["datasource"]["uid"] for annotation in _DASHBOARD["annotations"]["list"]}
-    assert uids == {_datasource()["uid"]}
 
 
 def test_data_source_knows_how_often_prometheus_scrapes() -> None:
@@ -133,11 +147,11 @@ def test_data_source_knows_how_often_prometheus_scrapes() -> None:
     assert _datasource()["jsonData"]["timeInterval"] == scraped
 
 
-def test_provisioned_folder_is_where_compose_mounts_the_dashboard() -> None:
+def test_provisioned_folder_is_where_compose_mounts_the_dashboards() -> None:
     (provider,) = yaml.safe_load((_PROVISIONING / "dashboards" / "stream_detector.yml").read_text())["providers"]
     grafana = yaml.safe_load((_DEPLOY.parent / "docker-compose.yml").read_text())["services"]["grafana"]
     mounted = dict(volume.split(":")[:2] for volume in grafana["volumes"])
     assert mounted["./deploy/grafana/dashboards"] == provider["options"]["path"]
     assert mounted["./deploy/grafana/provisioning"] == "/etc/grafana/provisioning"
     home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
-    assert home == f"{provider['options']['path']}/{_DASHBOARD_FILE.name}"
+    assert home == f"{provider['options']['path']}/overview.json"
