@@ -108,9 +108,10 @@ class KafkaInbox:
             async with asyncio.timeout(self._timeout_s):
                 await consumer.start()
                 missing = set(self._topics) - await consumer.topics()
-        except (kafka_errors.KafkaError, TimeoutError):
+        except (kafka_errors.KafkaError, TimeoutError) as error:
             await _end(consumer)
-            raise
+            message = f"kafka: no broker answers at {self._bootstrap_servers}; start it, or set STREAM_DETECTOR_KAFKA"
+            raise StoreUnavailable(message) from error
         if missing:
             _log.warning("topics %s: not there yet; they are read once somebody makes them", ", ".join(sorted(missing)))
         # Subscribed now and not before: the start would wait for topics that are missing.

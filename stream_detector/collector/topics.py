@@ -1,5 +1,6 @@
 """Which topic holds which format: `TOPIC=FORMAT` or `TOPIC=FORMAT:HALF`, comma-separated; a format is the end of its path."""
 
+import re
 from collections.abc import Collection, Mapping
 
 from msgspec import Struct
@@ -9,6 +10,7 @@ from stream_detector.domain.errors import ConfigError
 from stream_detector.wire.sources.events import Part
 
 _PATH = "/v1/"
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 class TopicRoute(Struct, frozen=True):
@@ -50,6 +52,8 @@ def parse_topics(text: str, routes: Mapping[str, Route], ours: Collection[str], 
 def _problem(entry: str, topic: str, kind: str, half: str, formats: Collection[str]) -> str:
     if not topic or not kind:
         return f"must be TOPIC=FORMAT, comma-separated, such as otlp_spans=traces,otlp_logs=logs, got {entry!r}"
+    if not _NAME.fullmatch(topic):
+        return f"{topic!r} is no name of a topic, must be letters, digits, '.', '_' and '-', at most 249"
     if kind not in formats:
         missing = "; it needs STREAM_DETECTOR_COLLECTOR_MAPPING" if kind == "mapped" else ""
         return f"{entry!r}: the format must be one of {', '.join(sorted(formats))}{missing}"

@@ -36,9 +36,9 @@ class Installation:
         }
         self.collector = self.start_another()
 
-    def start_another(self) -> CollectorProcess:
+    def start_another(self, port: int | None = None) -> CollectorProcess:
         """One more collector of the same installation; they write one log."""
-        return CollectorProcess(self._settings, self._folder / "collector.log")
+        return CollectorProcess(self._settings, self._folder / "collector.log", port)
 
     def calls(self) -> list[ApiCall]:
         """Every call in the topic, as a worker would read it; each lies under its client."""

@@ -29,8 +29,8 @@ class Answer(NamedTuple):
 class CollectorProcess:
     """One process. The kernel kills it when the test run dies (Linux)."""
 
-    def __init__(self, settings: Mapping[str, object], log: Path) -> None:
-        port = free_port()
+    def __init__(self, settings: Mapping[str, object], log: Path, port: int | None = None) -> None:
+        port = port or free_port()
         self.address = f"http://127.0.0.1:{port}"
         self.log = log
         command = [sys.executable, "-m", "stream_detector", "collector"]
