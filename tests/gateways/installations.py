@@ -14,7 +14,7 @@ from servers.processes import free_port, wait_until
 from servers.redis_server import RedisServer
 
 from stream_detector.adapters.redis_stores import RedisStores
-from stream_detector.domain.decisions import Action, Limit, Mode, Origin, Subject, SubjectKind
+from stream_detector.domain.decisions import Action, Limit, Origin, Subject, SubjectKind
 from stream_detector.ports import Ended, Use
 
 KEYS = {"alice": "key-of-alice", "bob": "key-of-bob", "carol": "key-of-carol"}
@@ -67,12 +67,18 @@ class Installation:
         return started
 
     def decide(
-        self, client: str, action: Action, *, limit: Limit | None = None, origin: Origin = Origin.ENGINE
+        self,
+        client: str,
+        action: Action,
+        *,
+        limit: Limit | None = None,
+        origin: Origin = Origin.ENGINE,
+        mark: str = "",
     ) -> None:
         """Let a decision stand for an hour."""
         now_s = time.time()
         made = decision(
-            client, action, mode=Mode.ENFORCE, limit=limit, origin=origin, decided_at=now_s, expires_at=now_s + 3600
+            client, action, limit=limit, origin=origin, mark=mark, decided_at=now_s, expires_at=now_s + 3600
         )
 
         async def put() -> None:

@@ -154,6 +154,20 @@ def test_the_model_learns_of_a_mark_and_the_client_does_not(installation: Instal
     assert not installation.model.seen[-1].headers["x-stream-detector-mark"]
 
 
+def test_a_throttled_clients_calls_that_pass_can_be_marked_too(installation: Installation) -> None:
+    limit = Limit(requests=1000, window_s=3600.0, burst=1000)
+    installation.decide("alice", Action.THROTTLE, limit=limit, mark="canary-7")
+
+    def is_marked() -> bool:
+        reply = installation.call("alice")
+        assert "x-stream-detector-mark" not in reply.headers
+        return installation.model.seen[-1].headers["x-stream-detector-mark"] == "canary-7"
+
+    wait_until(is_marked, "the model sees the mark")
+    reply = installation.call("alice")
+    assert (reply.status, reply.headers["ratelimit-policy"]) == (200, '"default";q=1000;w=3600')
+
+
 def test_a_call_without_a_key_is_refused(installation: Installation) -> None:
     reply = installation.call(None)
     assert reply.status == 401
