@@ -1,29 +1,40 @@
-"""Prometheus, configured as shipped, reads a worker and a hook at work: every panel shows something, every alert is a query."""
+"""Prometheus, configured as shipped, reads worker, hook and collector at work.
+
+Every panel shows something, every alert is a query.
+"""
 
 import json
 import math
 import shutil
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import yaml
 from running import live_traffic
+from running.collector_process import CollectorProcess
 from running.hook_process import HookProcess
 from running.installation import installed
 from servers.kafka_topics import KafkaTopics
 from servers.processes import ServerProcess, free_port, wait_until
 
 _DEPLOY = Path(__file__).parents[2] / "deploy"
-_DASHBOARD: dict[str, Any] = json.loads((_DEPLOY / "grafana" / "dashboards" / "overview.json").read_text())
-_PANELS: list[dict[str, Any]] = [panel for panel in _DASHBOARD["panels"] if panel["type"] != "row"]
-_ANNOTATIONS: list[dict[str, Any]] = _DASHBOARD["annotations"]["list"]
+_DASHBOARDS: list[dict[str, Any]] = [
+    json.loads(path.read_text()) for path in sorted((_DEPLOY / "grafana" / "dashboards").iterdir())
+]
+_PANELS: list[dict[str, Any]] = [
+    panel for dashboard in _DASHBOARDS for panel in dashboard["panels"] if panel["type"] != "row"
+]
+_ANNOTATIONS: list[dict[str, Any]] = [each for dashboard in _DASHBOARDS for each in dashboard["annotations"]["list"]]
 _ALERTS: list[dict[str, Any]] = [
     rule
     for group in yaml.safe_load((_DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"]
@@ -38,6 +49,11 @@ _HAPPENS = (
         f'stream_detector_hook_verdicts_total{{cause="{cause}"}}'
         for cause in ("no_decision", "decision", "within_limit", "over_limit", "unidentified")
     ),
+    'stream_detector_collector_events_total{source="calls"}',
+    'stream_detector_collector_bodies_total{source="litellm",state="unsupported"}',
+    'stream_detector_collector_refused_total{source="calls",reason="invalid_field"}',
+    "stream_detector_collector_duplicates_total",
+    "stream_detector_collector_waiting",
 )
 """What the traffic must lead to: panels about it show more than a zero."""
 _MEASURE_THE_MACHINE = {"StreamDetectorDecisionsSlow", "StreamDetectorHookSlow"}
@@ -45,10 +61,11 @@ _SURE_ALERTS = [alert for alert in _ALERTS if alert["alert"] not in _MEASURE_THE
 
 
 class Targets(NamedTuple):
-    """`host:port` of a worker's and a hook's metrics."""
+    """`host:port` of the metrics of each process."""
 
     worker: str
     hook: str
+    collector: str
 
 
 @pytest.fixture(scope="module")
@@ -64,18 +81,50 @@ def topics(kafka: str) -> Iterator[KafkaTopics]:
 def live_targets(
     topics: KafkaTopics, redis_session_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Targets]:
-    """A worker and a hook on real servers, with traffic of every sort, after the first decisions."""
+    """Worker, hook and collector on real servers, with traffic of every sort, after the first decisions."""
     folder = tmp_path_factory.mktemp("installation")
     settings = {"clock": live_traffic.CLOCK, "max_future_s": live_traffic.MAX_FUTURE_S}
     with installed(topics, redis_session_url, folder, **settings) as installation:
         installation.create_calls(2)
         worker = installation.start()
-        with closing(HookProcess(installation.settings, folder / "hook.log")) as hook:
+        reported = {"collector_topics": f"{topics.create(1, 'reported')}=calls"}
+        with (
+            closing(HookProcess(installation.settings, folder / "hook.log")) as hook,
+            ExitStack() as stack,
+        ):
+            collector = CollectorProcess({**installation.settings, **reported}, folder / "collector.log")
+            stack.callback(collector.stop)
             hook.wait_ready()
+            collector.wait_ready()
             worker.wait_partitions(2)
-            with live_traffic.flowing(topics.bootstrap, installation.calls, hook):
+            with live_traffic.flowing(topics.bootstrap, installation.calls, hook), _reported(collector):
                 _wait_for_decisions(hook)
-                yield Targets(worker.address, hook.address)
+                yield Targets(worker.address, hook.address, collector.address.removeprefix("http://"))
+
+
+@contextmanager
+def _reported(collector: CollectorProcess) -> Iterator[None]:
+    """Gateways report this and that to the collector while the block runs."""
+    ended = threading.Event()
+
+    def report() -> None:
+        collector.post("/v1/litellm", b"{}", content_encoding="br")
+        collector.post("/v1/calls", b'{"id": "reported-0"}')
+        for number in count(1):
+            call = {"id": f"reported-{number}", "ts": live_traffic.START_S, "client": "reported"}
+            for _ in range(2):
+                collector.post("/v1/calls", json.dumps(call).encode())
+            collector.post("/v1/calls?event=request", json.dumps({**call, "id": f"half-{number}"}).encode())
+            if ended.wait(0.1):
+                return
+
+    with ThreadPoolExecutor(1) as threads:
+        reporting = threads.submit(report)
+        try:
+            yield
+        finally:
+            ended.set()
+        reporting.result()
 
 
 def _wait_for_decisions(hook: HookProcess) -> None:
@@ -151,7 +200,7 @@ def _retargeted(targets: Targets) -> dict[str, Any]:
     config: dict[str, Any] = yaml.safe_load((_DEPLOY / "prometheus" / "prometheus.yml").read_text())
     config["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     config["rule_files"] = [str(_DEPLOY / "prometheus" / file) for file in config["rule_files"]]
-    addresses = {"stream-detector-worker": targets.worker, "stream-detector-hook": targets.hook}
+    addresses = {f"stream-detector-{name}": address for name, address in targets._asdict().items()}
     for job in config["scrape_configs"]:
         del job["dns_sd_configs"]
         job["static_configs"] = [{"targets": [addresses.pop(job["job_name"])]}]
@@ -195,5 +244,5 @@ def test_what_happens_is_counted(prometheus: Prometheus, series: str) -> None:
 
 @pytest.mark.parametrize("alert", _SURE_ALERTS, ids=lambda alert: alert["alert"])
 def test_nobody_is_called_while_all_is_well(prometheus: Prometheus, alert: dict[str, Any]) -> None:
-    wait_until(lambda: prometheus.query("count(up == 1)") == [2.0], "worker and hook scraped")
+    wait_until(lambda: prometheus.query("count(up == 1)") == [3.0], "worker, hook and collector scraped")
     assert prometheus.query(alert["expr"]) == []
