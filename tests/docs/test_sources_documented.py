@@ -34,7 +34,8 @@ class _Curl(NamedTuple):
 
 def _curls() -> Iterator[_Curl]:
     for block in blocks("sh", path=_PAGE):
-        for command in re.split(r"\n(?=\S)", block.text):
+        text = block.text.replace("$(date +%s)", "1767571200").replace("$(date -u +%FT%TZ)", "2026-01-05T00:00:00Z")
+        for command in re.split(r"\n(?=\S)", text):
             words = shlex.split(command)
             if words[0] != "curl":
                 continue
