@@ -158,7 +158,7 @@ def _draft(entry: _Entry, origin: dict[str, object], client_attribute: str) -> D
         fields["latency_ms"] = (entry.end_ns - entry.begin_ns) / 1_000_000
     if entry.is_failed and fields["finish"] is None:
         fields["finish"] = "error"
-    if genai.OWN + "id" not in attributes and entry.span:
+    if genai.OWN + "id" not in attributes and entry.span.strip("0"):  # zeros: of no span
         fields["id"] = f"{entry.trace}:{entry.span}"
     if fields["id"] is None:
         fields["id"] = id_of(sorted(attributes), fields)
