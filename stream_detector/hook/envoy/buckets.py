@@ -2,7 +2,7 @@
 
 1. A client's limit is divided evenly when another bucket begins or ends to hold it, and after each window by what was asked of
    each.
-2. Envoy begins a changed limit with a full burst. So shares change no more often than once in a window, nor by little.
+2. Envoy begins a changed limit with a full burst. So shares follow use no more often than once in a window, nor by little.
 """
 
 import asyncio
@@ -89,12 +89,12 @@ class Bucket:
 class Holders:
     """All buckets of one client."""
 
-    __slots__ = ("_are_others", "_buckets", "_divided_at_s")
+    __slots__ = ("_is_regrouped", "_buckets", "_divided_at_s")
 
     def __init__(self) -> None:
         self._buckets: dict[Bucket, None] = {}
         self._divided_at_s = 0.0
-        self._are_others = True
+        self._is_regrouped = True
 
     def __bool__(self) -> bool:
         return bool(self._buckets)
@@ -102,12 +102,12 @@ class Holders:
     def join(self, bucket: Bucket) -> None:
         """One more holds the client's calls."""
         self._buckets[bucket] = None
-        self._are_others = True
+        self._is_regrouped = True
 
     def leave(self, bucket: Bucket) -> None:
         """One less does."""
         self._buckets.pop(bucket, None)
-        self._are_others = True
+        self._is_regrouped = True
         self.owe()
 
     def owe(self) -> None:
@@ -115,29 +115,32 @@ class Holders:
         for each in self._buckets:
             each.connection.owe(each)
 
-    def divide(self, window_s: float, now_s: float) -> None:
-        """Bring the shares of the client's limit up to date.
+    def share_of(self, bucket: Bucket, window_s: float, now_s: float) -> float:
+        """Its share of the client's limit now; the others are owed an assignment if theirs have changed.
 
         Args:
+            bucket: one of them.
             window_s: of the limit.
             now_s: seconds that never go back.
         """
-        if self._are_others:
-            self._share(dict.fromkeys(self._buckets, 1 / len(self._buckets)), now_s)
+        if self._is_regrouped:
+            self._divide(dict.fromkeys(self._buckets, 1 / len(self._buckets)), bucket, now_s)
         elif now_s - self._divided_at_s >= max(window_s, _SHORTEST_WINDOW_S):
             shares = by_use({each: each.asked for each in self._buckets})
             is_notable = any(abs(share - each.share) >= _NOTABLE for each, share in shares.items())
-            self._share(shares if is_notable else {}, now_s)
+            self._divide(shares if is_notable else {}, bucket, now_s)
+        return bucket.share
 
-    def _share(self, shares: Mapping[Bucket, float], now_s: float) -> None:
-        self._are_others = False
+    def _divide(self, shares: Mapping[Bucket, float], told: Bucket, now_s: float) -> None:
+        self._is_regrouped = False
         self._divided_at_s = now_s
         for each in self._buckets:
             each.asked = 0
         for each, share in shares.items():
             if each.share != share:
                 each.share = share
-                each.connection.owe(each)
+                if each is not told:
+                    each.connection.owe(each)
 
 
 def by_use(asked: Mapping[Holder, int]) -> dict[Holder, float]:

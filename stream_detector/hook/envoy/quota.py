@@ -105,7 +105,7 @@ class Quota:
             connection.close()
 
     async def _owe_all(self) -> None:
-        for number, holders in enumerate(list(self._holders.values())):
+        for number, holders in enumerate(list(self._holders.values()), start=1):
             holders.owe()
             if number % _SLICE == 0:
                 await asyncio.sleep(0)
@@ -142,8 +142,9 @@ class Quota:
             self._drop(bucket)
             return abandoned(bucket.id())
         if isinstance(order, Limit) and is_held:
-            self._holders[bucket.client].divide(order.window_s, now_s)
-        return assigned(bucket.id(), order, bucket.share)
+            share = self._holders[bucket.client].share_of(bucket, order.window_s, now_s)
+            return assigned(bucket.id(), order, share)
+        return assigned(bucket.id(), order, 1.0)
 
     def _forget_silent(self, connection: Connection) -> None:
         now_s = self._timer()
