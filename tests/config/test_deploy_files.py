@@ -32,6 +32,7 @@ def _properties(text: str) -> dict[str, str]:
 
 _PARSERS: dict[str, Callable[[str], object]] = {
     ".yml": yaml.safe_load,
+    ".yaml": yaml.safe_load,
     ".json": json.loads,
     ".properties": _properties,
 }
