@@ -18,10 +18,13 @@ from envoy.service.ratelimit.v3.rls_pb2_grpc import RateLimitServiceStub
 from gateways.asking import hang_up_after
 from gateways.envoy_questions import about, descriptor, descriptors
 from gateways.hooks import RecordingObserver, decision
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 from prometheus_client.parser import text_string_to_metric_families
 from running.hook_process import HookProcess
 from running.worker_process import environment
 from servers.processes import accepts_connections, free_port, wait_until
+from servers.redis_server import RedisServer
 
 from stream_detector.adapters.redis_stores import RedisStores
 from stream_detector.domain.decisions import Action
@@ -96,6 +99,29 @@ def test_a_process_that_dies_is_started_anew_while_the_others_answer(hook: HookP
     assert before - hook.grpc_processes == {victim}
     assert (value_of(hook, "grpc_processes"), value_of(hook, "grpc_ends_total")) == (PROCESSES, 1)
     assert ask(hook, "mallory") == 403
+
+
+def health(hook: HookProcess) -> str:
+    """What `grpc.health.v1` says; empty while nobody answers."""
+    with grpc.insecure_channel(hook.grpc_address, [("grpc.use_local_subchannel_pool", 1)]) as channel:
+        try:
+            status = HealthStub(channel).Check(HealthCheckRequest(), timeout=5).status
+        except grpc.RpcError:
+            return ""
+    return str(HealthCheckResponse.ServingStatus.Name(status))
+
+
+def test_a_process_serves_for_probes_as_soon_as_the_decisions_were_read(
+    private_redis: RedisServer, tmp_path: Path
+) -> None:
+    private_redis.stop()
+    started = HookProcess({"redis": private_redis.url, "hook_grpc_port": free_port()}, tmp_path / "hook.log")
+    try:
+        wait_until(lambda: health(started) == "NOT_SERVING", "a process listens without Redis", 20.0)
+        private_redis.start()
+        wait_until(lambda: {health(started) for _ in range(5)} == {"SERVING"}, "all processes serve", 20.0)
+    finally:
+        started.close()
 
 
 def test_processes_without_a_parent_end(hook: HookProcess) -> None:

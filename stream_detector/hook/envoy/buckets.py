@@ -89,7 +89,7 @@ class Bucket:
 class Holders:
     """All buckets of one client."""
 
-    __slots__ = ("_is_regrouped", "_buckets", "_divided_at_s")
+    __slots__ = ("_buckets", "_divided_at_s", "_is_regrouped")
 
     def __init__(self) -> None:
         self._buckets: dict[Bucket, None] = {}

@@ -12,6 +12,9 @@ import grpc.aio
 from envoy.service.auth.v3.external_auth_pb2_grpc import add_AuthorizationServicer_to_server
 from envoy.service.rate_limit_quota.v3.rlqs_pb2_grpc import add_RateLimitQuotaServiceServicer_to_server
 from envoy.service.ratelimit.v3.rls_pb2_grpc import add_RateLimitServiceServicer_to_server
+from grpc_health.v1.health import aio as health_service
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
+from msgspec import Struct
 
 from stream_detector.domain.errors import ConfigError
 from stream_detector.hook.envoy.authorization import Authorization
@@ -23,10 +26,21 @@ _MAX_MESSAGE_BYTES = 64 << 20
 _OPTIONS = (("grpc.so_reuseport", 1), ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES))
 
 
+class Services(Struct, frozen=True, kw_only=True):
+    """What answers."""
+
+    authorization: Authorization
+    """`ext_authz`."""
+    rate_limit: RateLimit
+    """The rate limit filter."""
+    quota: Quota
+    """The rate limit quota filter."""
+    health: health_service.HealthServicer
+    """Probes of Envoy and Kubernetes."""
+
+
 async def serve(
-    authorization: Authorization,
-    rate_limit: RateLimit,
-    quota: Quota,
+    services: Services,
     *,
     address: str,
     stop: asyncio.Event,
@@ -36,9 +50,7 @@ async def serve(
     """Answer until `stop` is set, then finish the open questions.
 
     Args:
-        authorization: answers `ext_authz`.
-        rate_limit: answers the rate limit filter.
-        quota: answers the rate limit quota filter.
+        services: answer.
         address: of `grpc_address`.
         stop: ends the server.
         stop_within_s: open questions get this long to finish.
@@ -48,9 +60,10 @@ async def serve(
         ConfigError: the address cannot be listened on.
     """
     server = grpc.aio.server(options=_OPTIONS)
-    add_AuthorizationServicer_to_server(authorization, server)
-    add_RateLimitServiceServicer_to_server(rate_limit, server)
-    add_RateLimitQuotaServiceServicer_to_server(quota, server)
+    add_AuthorizationServicer_to_server(services.authorization, server)
+    add_RateLimitServiceServicer_to_server(services.rate_limit, server)
+    add_RateLimitQuotaServiceServicer_to_server(services.quota, server)
+    add_HealthServicer_to_server(services.health, server)
     try:
         server.add_insecure_port(address)
     except RuntimeError as error:
@@ -60,7 +73,8 @@ async def serve(
         on_listening()
         await stop.wait()
     finally:
-        quota.close()
+        services.quota.close()
+        await services.health.enter_graceful_shutdown()
         await server.stop(stop_within_s)
 
 
