@@ -33,6 +33,10 @@ producer.send("{calls}", json.dumps(call).encode(), key=b"alice")
 producer.flush()
 END
 
+Or start a collector, and send calls as HTTP bodies:
+
+STREAM_DETECTOR_KAFKA={kafka} {python} -m stream_detector collector
+
 See that the worker has observed it:
 
 curl -s {worker_metrics} | grep stream_detector_calls_total

@@ -60,6 +60,7 @@ def test_the_demo_ends_when_calls_and_decisions_are_all_accounted_for(
 def test_the_commands_to_paste_name_the_running_system() -> None:
     system = System(Settings(kafka="127.0.0.1:4711", hook_port=4712, metrics_port=4713, topic_calls="calls"))
     text = help_text(system, "/opt/python")
+    assert f"STREAM_DETECTOR_KAFKA={system.settings.kafka} /opt/python -m stream_detector collector\n" in text
     (script,) = re.findall(r"(?s)/opt/python - <<'END'\n(.*)\nEND\n", text)
     ast.parse(script)
     assert 'bootstrap_servers="127.0.0.1:4711"' in script
