@@ -16,6 +16,9 @@ from servers.processes import wait_until
 from stream_detector.detection.sketching import Sketcher
 from stream_detector.domain.calls import ApiCall
 
+_PROGRAM = otelcol()
+pytestmark = pytest.mark.skipif(_PROGRAM is None, reason="no OpenTelemetry Collector; run `make otelcol`")
+
 _TOKEN = "0123456789abcdef"  # noqa: S105 - of this test
 _NOON_NS = int(samples.NOON_S) * 1_000_000_000
 _EVENT = "gen_ai.client.inference.operation.details"
@@ -91,10 +94,8 @@ def _over_http(topics: KafkaTopics, folder: Path) -> Iterator[Chain]:
 
 @contextmanager
 def _running(folder: Path, variables: dict[str, str], changes: dict[str, Any]) -> Iterator[OpenTelemetryCollector]:
-    program = otelcol()
-    if program is None:
-        pytest.skip("no OpenTelemetry Collector; run `make otelcol`")
-    theirs = OpenTelemetryCollector(program, folder, variables, changes)
+    assert _PROGRAM
+    theirs = OpenTelemetryCollector(_PROGRAM, folder, variables, changes)
     try:
         theirs.wait_ready()
         yield theirs

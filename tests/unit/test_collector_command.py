@@ -37,6 +37,13 @@ def test_a_wrong_mapping_file_stops_the_start(command: str, tmp_path: Path) -> N
     assert f"{path}: fields.stat: no such field" in said
 
 
+@pytest.mark.parametrize("command", ["collector", "check-config"])
+def test_topics_that_are_not_understood_stop_the_start(command: str) -> None:
+    code, said = _run(command, {"collector_topics": "otlp_spans=otlp_proto"})
+    assert (code, said.count("\n")) == (2, 1)
+    assert "STREAM_DETECTOR_COLLECTOR_TOPICS: 'otlp_spans=otlp_proto': the format must be one of calls, envoy," in said
+
+
 def test_an_address_that_is_not_of_this_machine_stops_the_start() -> None:
     settings = {"collector_host": "192.0.2.1", "collector_token": "0123456789abcdef", "sketch_salt": "a"}
     code, said = _run("collector", settings)
