@@ -126,6 +126,56 @@ def test_a_few_mistaken_refusals_are_not_suspicious() -> None:
     assert suspicion(BoundaryProbe(), profile) < 0.5
 
 
+def behind_a_header(outcomes: str) -> Profile:
+    """Prompts of one template, refused (r) or answered."""
+    profile = Profile()
+    for number, outcome in enumerate(outcomes):
+        call = example_call(number, gap_s=60.0, same_head=True)
+        profile.observe(msgspec.structs.replace(call, finish="refusal" if outcome == "r" else "stop"))
+    return profile
+
+
+def test_outcomes_in_turn_show_a_walk_behind_a_header_and_outcomes_at_random_do_not() -> None:
+    rng = Random(5)
+    in_turn = suspicion(BoundaryProbe(), behind_a_header("ra" * 150))
+    for _ in range(5):
+        at_random = suspicion(BoundaryProbe(), behind_a_header("".join(rng.choice("ra") for _ in range(300))))
+        assert at_random < 0.95
+    assert in_turn > 0.99
+
+
+def test_a_refused_prompt_that_is_repeated_until_it_is_answered_is_no_walk() -> None:
+    profile = Profile()
+    for number in range(300):
+        call = example_call(number // 2, gap_s=60.0, same_head=True)
+        profile.observe(msgspec.structs.replace(call, finish="stop" if number % 2 else "refusal"))
+    assert suspicion(BoundaryProbe(), profile) < 0.95
+
+
+@pytest.mark.parametrize(
+    ("into", "out", "weighs"),
+    [(900, 300, False), (600, 400, False), (120, 1500, True)],
+    ids=["audit", "case", "campaign"],
+)
+def test_asking_for_reasoning_weighs_more_where_answers_are_what_is_taken_home(
+    into: int, out: int, *, weighs: bool
+) -> None:
+    profile = Profile()
+    for number in range(400):
+        call = example_call(number, gap_s=60.0, cues=Cue.REASONING)
+        profile.observe(msgspec.structs.replace(call, input_tokens=into, output_tokens=out))
+    tail = 1.0 - suspicion(ReasoningElicitation(), profile)
+    assert (tail < ReasoningElicitation().words / 3) == weighs
+
+
+def test_long_answers_alone_are_no_elicitation() -> None:
+    profile = Profile()
+    for number in range(400):
+        call = example_call(number, gap_s=60.0)
+        profile.observe(msgspec.structs.replace(call, input_tokens=100, output_tokens=2000))
+    assert suspicion(ReasoningElicitation(), profile) == 0.0
+
+
 def test_doubt_works_both_ways_within_bounds() -> None:
     assert doubt(0.0) == pytest.approx(3.0)
     assert doubt(0.5) == 1.0

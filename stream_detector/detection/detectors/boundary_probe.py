@@ -1,5 +1,6 @@
 """boundary_probe: refusals, and refused prompts that were asked again in other words until they were answered."""
 
+import math
 from typing import ClassVar
 
 from msgspec import Struct
@@ -12,6 +13,8 @@ from stream_detector.detection.profile import Profile
 from stream_detector.detection.windows.purposes import PurposeWindow
 from stream_detector.domain.signals import Family, Reading, Scored, Warming
 
+_DEVIATIONS = 2.0
+
 
 class BoundaryProbe(Struct, frozen=True):
     """Refusals, times how often the client walked from one to an answer; or words. The smaller tail counts.
@@ -20,10 +23,12 @@ class BoundaryProbe(Struct, frozen=True):
     and moderation are refused as often, but each of their prompts is another one, or all are one template: so refusals alone,
     and words alone (prompts with the cue `REFUSAL`, as in `reasoning_elicitation`), reach `twins` at most. The walk is the
     number of refusals that a near prompt turned into an answer, times their share of all refusals, times the share of
-    prompts outside the client's commonest template, where all prompts are near each other.
+    prompts outside the client's commonest template, where all prompts are near each other. Or, behind one long header, it
+    is seen by its outcomes: whoever aims across the boundary is refused and answered in turn, more often than chance, by
+    two standard deviations, would have it. An exact repetition of a refused prompt does not count.
 
-    Misses: gateways that do not say `finish`, models that decline in words and stop normally, probing across accounts or
-    behind one long header. A red team that edits its prompts as patiently looks the same.
+    Misses: gateways that do not say `finish`, models that decline in words and stop normally, probing across accounts, or
+    behind one long header in random order. A red team that edits its prompts as patiently looks the same.
 
     Parameters: `min_prompts` before an opinion; `twins`, share of honest clients whom refusals or such words are usual for;
     `half_walk`, the walk that half of those with refusals exceed, by choice (simulated red teams hardly do); `power` of it;
@@ -71,4 +76,12 @@ class BoundaryProbe(Struct, frozen=True):
 def _walk(window: PurposeWindow, template_share: float) -> float:
     if not window.refused:
         return 0.0
-    return window.turned * min(1.0, window.turned / window.refused) * (1.0 - template_share)
+    edited = window.turned * min(1.0, window.turned / window.refused) * (1.0 - template_share)
+    return max(edited, _alternation(window))
+
+
+def _alternation(window: PurposeWindow) -> float:
+    """Refusals that an answer followed at once, beyond what independent outcomes of this share have by chance."""
+    answers = window.answered / (window.answered + window.refused)
+    expected = window.refused * answers
+    return max(0.0, window.relented - expected - _DEVIATIONS * math.sqrt(expected * (1.0 - answers)))

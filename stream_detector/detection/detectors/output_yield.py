@@ -5,7 +5,7 @@ from typing import ClassVar
 from msgspec import Struct
 
 from stream_detector.detection.context import Context
-from stream_detector.detection.detectors.tails import power_tail
+from stream_detector.detection.detectors.yields import output_ratio, yield_tail
 from stream_detector.detection.profile import Profile
 from stream_detector.domain.signals import Family, Reading, Scored, Warming
 
@@ -17,13 +17,12 @@ class OutputYield(Struct, frozen=True):
     Programs work the other way round: they bring context, documents and conversations, and want a label, a summary or the next
     step. Of 221 honest programs 10 % got more than half a token for a token, 2.7 % more than one, one more than two. People
     who ask single questions get two or three, in short answers: so the ratio is made less, by the square, where answers are
-    shorter than `long_tokens`. Writers of texts, stories and test data look the same: hence the ceiling.
+    shorter than something explained would be. Writers of texts, stories and test data look the same: hence the ceiling.
 
     Misses: evaluations and graders, who want little; templates with long examples; gateways that do not count input tokens.
 
-    Parameters: `min_calls` before an opinion; `half` and `power` of the tail, ten times above those programs, because smaller
-    ones may differ, and because beside hard and steady work little more is needed for a throttle; `long_tokens`, an answer
-    that explains something.
+    Parameters: `min_calls` before an opinion. The tail (`yields`) lies ten times above those programs, because smaller ones may
+    differ, and because beside hard and steady work little more is needed for a throttle.
 
     Reference: ServeGen (arXiv 2505.09999), token counts of 221 clients; Azure LLM inference trace 2023: 1,155 tokens in and
     211 out.
@@ -39,17 +38,11 @@ class OutputYield(Struct, frozen=True):
     ceiling: ClassVar[float] = 1.3
 
     min_calls: int = 32
-    half: float = 0.75
-    power: float = 2.0
-    long_tokens: float = 500.0
 
     def score(self, profile: Profile, context: Context) -> Reading:
         """See the class."""
-        window, calls = profile.budget, profile.calls
-        if calls < self.min_calls or window.input_tokens <= 0:
+        calls = profile.calls
+        if calls < self.min_calls or profile.budget.input_tokens <= 0:
             return Warming(float(min(calls, self.min_calls - 1)), float(self.min_calls))
-        answer = context.features.tokens_per_call
-        ratio = window.returned_tokens / window.input_tokens
-        evidence = {"output_ratio": ratio, "answer_tokens": answer}
-        shown = ratio * min(1.0, answer / self.long_tokens) ** 2
-        return Scored(1.0 - power_tail(shown, self.half, self.power), evidence)
+        evidence = {"output_ratio": output_ratio(profile), "answer_tokens": context.features.tokens_per_call}
+        return Scored(1.0 - yield_tail(profile, context), evidence)

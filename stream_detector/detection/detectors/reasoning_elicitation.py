@@ -7,6 +7,7 @@ from msgspec import Struct
 from stream_detector.detection.context import Context
 from stream_detector.detection.cues import Cue
 from stream_detector.detection.detectors.cue_shares import cued
+from stream_detector.detection.detectors.yields import output_ratio, yield_tail
 from stream_detector.detection.profile import Profile
 from stream_detector.domain.signals import Family, Reading, Scored, Warming
 
@@ -17,12 +18,16 @@ class ReasoningElicitation(Struct, frozen=True):
     The chain of thought is what a student model learns most from (DistillGuard: 67.8 % against 31.4 % on MATH). Honest
     clients ask for it now and then; to ask for it in hundreds of different prompts a day, or in a tenth of a busy key's
     prompts, is rare. The purpose model's odds, at most 3 either way, are a factor on the tail: it knows what the honest
-    users of the cue look like, and learns from analysts.
+    users of the cue look like, and learns from analysts. An application with an audit trail asks for reasoning in every
+    prompt, too: so words alone reach `words` at most. But it brings long cases and wants a few lines on each; who collects
+    reasoning brings a question and takes pages home. So the tail of the output tokens for an input token is another factor,
+    never a smaller one than that of the words.
 
-    Misses: models that reason unasked, instructions in images, languages without words in the rules. An application with
-    an audit trail asks for reasoning in every prompt: hence the ceiling, and calibration against its segment.
+    Misses: models that reason unasked, instructions in images, languages without words in the rules; beyond `words`,
+    templates with long examples and gateways that do not count input tokens.
 
-    Parameters: `min_prompts` before an opinion; `half`, distinct prompts a day that half of the honest users exceed.
+    Parameters: `min_prompts` before an opinion; `half`, distinct prompts a day that half of the honest users exceed; `words`,
+    the least tail that asking gives; `usual_yield`, the tail of answers that says nothing yet.
 
     Reference: Muennighoff et al. 2025 (s1); DistillGuard 2026 (arXiv 2603.07835).
 
@@ -36,10 +41,12 @@ class ReasoningElicitation(Struct, frozen=True):
 
     name: ClassVar[str] = "reasoning_elicitation"
     family: ClassVar[Family] = Family.CONTENT
-    ceiling: ClassVar[float] = 2.5
+    ceiling: ClassVar[float] = 3.5
 
     min_prompts: int = 32
     half: float = 20.0
+    words: float = 0.003
+    usual_yield: float = 0.3
 
     def score(self, profile: Profile, context: Context) -> Reading:
         """See the class."""
@@ -47,5 +54,12 @@ class ReasoningElicitation(Struct, frozen=True):
         if window.seen < self.min_prompts:
             return Warming(float(window.seen), float(self.min_prompts))
         found = cued(window, Cue.REASONING, context, self.half)
-        evidence = {"cue_share": found.share, "cued_prompts": found.fresh, "elicitation": context.elicitation}
-        return Scored(1.0 - found.tail, evidence)
+        evidence = {
+            "cue_share": found.share,
+            "cued_prompts": found.fresh,
+            "elicitation": context.elicitation,
+            "output_ratio": output_ratio(profile),
+        }
+        asked = max(self.words, found.tail)
+        bought = min(1.0, yield_tail(profile, context) / self.usual_yield)
+        return Scored(1.0 - asked * max(asked, bought), evidence)

@@ -85,6 +85,10 @@ class PurposeWindow(Struct, array_like=True, gc=False):
     """Refused prompts that were answered once a few words were changed."""
     remembered: list[int] = field(default_factory=list)
     """Simhashes of refused prompts that may still turn."""
+    relented: int = 0
+    """Refusals that the answer to another prompt followed at once."""
+    last_refused: int = 0
+    """Digest of the prompt before, if it was refused; 0 otherwise."""
     heads: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(4, WEEK_S))
     """Distinct beginnings of failed attempts to get at the model's reasoning."""
     last_head: int = -1
@@ -109,6 +113,9 @@ class PurposeWindow(Struct, array_like=True, gc=False):
             self._refuse(sketch)
         elif finish in ANSWERS:
             self.answered += 1
+            if self.last_refused:
+                self.relented += self.last_refused != sketch.digest
+                self.last_refused = 0
             if self.remembered:
                 self._turn(sketch)
         if sketch.cues:
@@ -116,6 +123,7 @@ class PurposeWindow(Struct, array_like=True, gc=False):
 
     def _refuse(self, sketch: Sketch) -> None:
         self.refused += 1
+        self.last_refused = sketch.digest
         self.remembered.append(int.from_bytes(sketch.simhash, "little"))
         del self.remembered[:-_REMEMBERED]
 
@@ -158,6 +166,7 @@ class PurposeWindow(Struct, array_like=True, gc=False):
         self.answered >>= 1
         self.refused >>= 1
         self.turned >>= 1
+        self.relented >>= 1
         self.by_cue = [count >> 1 for count in self.by_cue]
         self.shape.halve()
 
