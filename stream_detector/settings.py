@@ -99,6 +99,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The table is used this long after Redis went away."""
     hook_unidentified: Failure = Failure.OPEN
     """Answer to a request without a client id."""
+    hook_tls_certificate: str = ""
+    """Path of the hook's certificate (PEM), for both of its ports; empty for plain text."""
+    hook_tls_key: str = ""
+    """Path of its key."""
     hook_grpc_port: Port = 0
     """Port where Envoy asks over gRPC; 0 for none."""
     hook_grpc_processes: Annotated[int, Meta(ge=1, le=256)] = 2
@@ -167,18 +171,24 @@ class Settings(Struct, frozen=True, kw_only=True):
             field, reason = explain(error, shown, cls).split(":", 1)
             message = f"{PREFIX}{field.upper()}:{reason}"
             raise ConfigError(message) from error
-        if len({settings.topic_calls, settings.topic_decisions, settings.topic_dead}) < len(_TOPICS):
-            message = (
-                f"{', '.join(_TOPICS)}: must be three different names; each process reads one and writes the others"
-            )
-            raise ConfigError(message)
-        if not settings.collector_token and not _LOOPBACK.fullmatch(settings.collector_host):
-            message = (
-                f"{PREFIX}COLLECTOR_HOST: must be an address of this machine alone, such as 127.0.0.1, "
-                f"got {settings.collector_host!r}; or set {PREFIX}COLLECTOR_TOKEN"
-            )
-            raise ConfigError(message)
+        _check_together(settings)
         return settings
+
+
+def _check_together(settings: Settings) -> None:
+    """What the types cannot tell."""
+    if len({settings.topic_calls, settings.topic_decisions, settings.topic_dead}) < len(_TOPICS):
+        message = f"{', '.join(_TOPICS)}: must be three different names; each process reads one and writes the others"
+        raise ConfigError(message)
+    if bool(settings.hook_tls_certificate) != bool(settings.hook_tls_key):
+        message = f"{PREFIX}HOOK_TLS_CERTIFICATE, {PREFIX}HOOK_TLS_KEY: must be set both or neither; name two PEM files"
+        raise ConfigError(message)
+    if not settings.collector_token and not _LOOPBACK.fullmatch(settings.collector_host):
+        message = (
+            f"{PREFIX}COLLECTOR_HOST: must be an address of this machine alone, such as 127.0.0.1, "
+            f"got {settings.collector_host!r}; or set {PREFIX}COLLECTOR_TOKEN"
+        )
+        raise ConfigError(message)
 
 
 def _is_secret(name: str, value: str) -> bool:

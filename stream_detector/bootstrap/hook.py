@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from stream_detector.adapters.hook_metrics import PrometheusHookObserver
 from stream_detector.adapters.logs import configure
+from stream_detector.bootstrap.encryption import tls_of
 from stream_detector.bootstrap.guard import guard_of
 from stream_detector.bootstrap.identity import identity_of
 from stream_detector.bootstrap.parts import clock_of, stores_of
@@ -31,7 +32,7 @@ def run_hook(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    observer = PrometheusHookObserver(CollectorRegistry())
+    observer, tls = PrometheusHookObserver(CollectorRegistry()), tls_of(settings)
     stop = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
@@ -48,6 +49,7 @@ async def _run(settings: Settings) -> None:
                 client_header=settings.hook_client_header,
                 call_header=settings.hook_call_header,
                 feed_token=settings.hook_feed_token,
+                tls=tls,
             ),
             report=outbox.put if outbox is not None else None,
         )

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 import uvloop
 
 from stream_detector.adapters.logs import configure
+from stream_detector.bootstrap.encryption import tls_of
 from stream_detector.bootstrap.guard import guard_of
 from stream_detector.bootstrap.identity import identity_of
 from stream_detector.bootstrap.parts import clock_of, stores_of
@@ -69,6 +70,7 @@ async def _run(settings: Settings, address: str, parent: socket.socket) -> None:
                 call_header=settings.hook_call_header,
                 failure=settings.hook_failure,
                 unidentified=settings.hook_unidentified,
+                tls=tls_of(settings),
             ),
         )
         await hook.run(stop, observer.listening)

@@ -18,6 +18,7 @@ from stream_detector.hook.seen import Report
 from stream_detector.ports import Clock
 from stream_detector.serving.background import beside
 from stream_detector.serving.server import serve
+from stream_detector.serving.tls import Tls
 
 
 class HookOptions(Struct, frozen=True, kw_only=True):
@@ -30,6 +31,8 @@ class HookOptions(Struct, frozen=True, kw_only=True):
     call_header: str
     feed_token: str = ""
     """Of the decision feed; empty for no feed."""
+    tls: Tls | None = None
+    """None for plain text."""
     stop_within_s: float = 5.0
 
 
@@ -103,6 +106,7 @@ class Hook:
                 stop_within_s=self._options.stop_within_s,
                 on_listening=on_listening,
                 settings="hook_host, hook_port",
+                tls=self._options.tls,
             )
 
     async def _hang_up(self, stop: asyncio.Event) -> None:

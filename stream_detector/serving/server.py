@@ -16,6 +16,7 @@ from granian.server.embed import Server
 from msgspec import Struct
 
 from stream_detector.domain.errors import ConfigError
+from stream_detector.serving.tls import Tls
 
 _KEEP_ALIVE_MS = 3_900_000
 """Idle connections live longer than any gateway keeps them (Envoy: 1 h), so that never we close one in its hands."""
@@ -48,6 +49,7 @@ async def serve(
     stop_within_s: float,
     on_listening: Callable[[int], None],
     settings: str,
+    tls: Tls | None = None,
 ) -> None:
     """Answer requests until `stop` is set, then finish the open ones.
 
@@ -59,6 +61,7 @@ async def serve(
         stop_within_s: open requests get this long to finish.
         on_listening: called once with the port, as soon as connections are accepted.
         settings: where host and port come from, for the operator.
+        tls: certificate and key; None for plain text.
 
     Raises:
         ConfigError: the address cannot be listened on.
@@ -74,6 +77,8 @@ async def serve(
         http1_settings=HTTP1Settings(header_read_timeout=_KEEP_ALIVE_MS, max_buffer_size=_MAX_BUFFER_BYTES),
         websockets=False,
         backlog=1024,
+        ssl_cert=tls.certificate if tls else None,
+        ssl_key=tls.key if tls else None,
         log_level=LogLevels.error,
         log_dictconfig=_LOGGING,
     )

@@ -91,3 +91,9 @@ def test_with_a_token_the_collector_may_listen_anywhere() -> None:
     variables = {"COLLECTOR_HOST": "0.0.0.0", "COLLECTOR_TOKEN": "0123456789abcdef"}  # noqa: S104 - what is tested
     settings = Settings.from_env({f"STREAM_DETECTOR_{name}": value for name, value in variables.items()})
     assert settings.collector_host == "0.0.0.0"  # noqa: S104
+
+
+@pytest.mark.parametrize("name", ["HOOK_TLS_CERTIFICATE", "HOOK_TLS_KEY"])
+def test_a_certificate_needs_its_key_and_a_key_its_certificate(name: str) -> None:
+    with pytest.raises(ConfigError, match="must be set both or neither"):
+        Settings.from_env({f"STREAM_DETECTOR_{name}": "/etc/hook.pem"})

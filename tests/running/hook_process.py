@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import ssl
 import sys
 import urllib.error
 import urllib.request
@@ -21,6 +22,9 @@ class HookProcess:
         self.address = f"127.0.0.1:{port}"
         self._grpc_port = int(str(settings.get("hook_grpc_port", 0)))
         self.grpc_address = f"127.0.0.1:{self._grpc_port}"
+        certificate = settings.get("hook_tls_certificate")
+        self._scheme = "https" if certificate else "http"
+        self._tls = ssl.create_default_context(cafile=str(certificate)) if certificate else None
         self._header = str(settings.get("hook_client_header", "x-client-id"))
         command = [sys.executable, "-m", "stream_detector", "hook"]
         self._server = ServerProcess(command, log, environment({**settings, "hook_port": port}))
@@ -69,9 +73,9 @@ class HookProcess:
             return False
 
     def _get(self, path: str, headers: Mapping[str, str]) -> int:
-        request = urllib.request.Request(f"http://{self.address}{path}", headers=dict(headers))
+        request = urllib.request.Request(f"{self._scheme}://{self.address}{path}", headers=dict(headers))  # noqa: S310 - ours
         try:
-            with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - ours
+            with urllib.request.urlopen(request, timeout=5, context=self._tls) as answer:  # noqa: S310 - ours
                 return int(answer.status)
         except urllib.error.HTTPError as refusal:
             return refusal.code

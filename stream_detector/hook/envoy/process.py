@@ -25,6 +25,7 @@ from stream_detector.hook.guard import Guard
 from stream_detector.hook.observer import HookObserver
 from stream_detector.ports import Clock
 from stream_detector.serving.background import beside
+from stream_detector.serving.tls import Tls
 
 _READ_WITHIN_S = 2.0
 _PROBE_S = 0.01
@@ -42,6 +43,8 @@ class EnvoyOptions(Struct, frozen=True, kw_only=True):
     call_header: str
     failure: Failure
     unidentified: Failure
+    tls: Tls | None = None
+    """None for plain text."""
     stop_within_s: float = 5.0
 
 
@@ -115,6 +118,7 @@ class EnvoyHook:
             await serve(
                 self._services,
                 address=self._options.address,
+                tls=self._options.tls,
                 stop=stop,
                 stop_within_s=self._options.stop_within_s,
                 on_listening=on_listening,

@@ -20,6 +20,7 @@ from stream_detector.domain.errors import ConfigError
 from stream_detector.hook.envoy.authorization import Authorization
 from stream_detector.hook.envoy.quota import Quota
 from stream_detector.hook.envoy.rate_limit import RateLimit
+from stream_detector.serving.tls import Tls
 
 _MAX_MESSAGE_BYTES = 64 << 20
 """A report of the quota filter names every bucket of its Envoy."""
@@ -43,6 +44,7 @@ async def serve(
     services: Services,
     *,
     address: str,
+    tls: Tls | None,
     stop: asyncio.Event,
     stop_within_s: float,
     on_listening: Callable[[], None],
@@ -52,6 +54,7 @@ async def serve(
     Args:
         services: answer.
         address: of `grpc_address`.
+        tls: certificate and key; None for plain text.
         stop: ends the server.
         stop_within_s: open questions get this long to finish.
         on_listening: called once, as soon as connections are accepted.
@@ -65,7 +68,10 @@ async def serve(
     add_RateLimitQuotaServiceServicer_to_server(services.quota, server)
     add_HealthServicer_to_server(services.health, server)
     try:
-        server.add_insecure_port(address)
+        if tls is None:
+            server.add_insecure_port(address)
+        else:
+            server.add_secure_port(address, _credentials(tls))
     except RuntimeError as error:
         raise _cannot_listen(address, error) from error
     await server.start()
@@ -76,6 +82,10 @@ async def serve(
         services.quota.close()
         await services.health.enter_graceful_shutdown()
         await server.stop(stop_within_s)
+
+
+def _credentials(tls: Tls) -> grpc.ServerCredentials:
+    return grpc.ssl_server_credentials([(tls.key.read_bytes(), tls.certificate.read_bytes())])
 
 
 def grpc_address(host: str, port: int) -> str:
