@@ -14,6 +14,7 @@ from servers.redis_server import RedisServer
 from stream_detector.domain.decisions import Action, Limit, Origin
 
 TWO_AN_HOUR = Limit(requests=2, window_s=3600.0, burst=2)
+THOUSAND_AN_HOUR = Limit(requests=1000, window_s=3600.0, burst=1000)
 PROBLEM = "https://iana.org/assignments/http-problem-types#"
 
 
@@ -36,6 +37,14 @@ def closed(kind: Kind, private_redis: RedisServer, tmp_path: Path) -> Iterator[I
     """One that refuses calls when it cannot know."""
     with Installation(kind, private_redis, tmp_path, fails_open=False) as started:
         yield started
+
+
+def throttle_alice_and_bob(installation: Installation) -> None:
+    """Alice is within her limit, Bob over his, and the hook knows both."""
+    installation.decide("alice", Action.THROTTLE, limit=THOUSAND_AN_HOUR)
+    installation.decide("bob", Action.THROTTLE, limit=TWO_AN_HOUR)
+    wait_until(lambda: "ratelimit" in installation.call("alice").headers, "Alice is limited")
+    installation.until("bob", 429)
 
 
 def problem_of(reply: Reply) -> dict[str, object]:
@@ -76,12 +85,8 @@ def test_a_throttled_client_gets_429_and_the_model_never_hears_of_it(installatio
 
 
 def test_a_client_within_its_limit_sees_what_is_left(installation: Installation) -> None:
-    installation.decide("alice", Action.THROTTLE, limit=Limit(requests=1000, window_s=3600.0, burst=1000))
-
-    def is_counted() -> bool:
-        return "ratelimit" in installation.call("alice").headers
-
-    wait_until(is_counted, "the client sees its limit")
+    installation.decide("alice", Action.THROTTLE, limit=THOUSAND_AN_HOUR)
+    wait_until(lambda: "ratelimit" in installation.call("alice").headers, "the client sees its limit")
     reply = installation.call("alice")
     assert reply.status == 200
     assert reply.headers["ratelimit-policy"] == '"default";q=1000;w=3600'
@@ -196,20 +201,22 @@ def test_with_a_hook_that_hangs_calls_are_refused_where_that_is_wanted(closed: I
     assert closed.model.seen == []
 
 
-def test_without_redis_a_throttled_client_passes(installation: Installation, private_redis: RedisServer) -> None:
-    installation.decide("alice", Action.THROTTLE, limit=TWO_AN_HOUR)
-    installation.until("alice", 429)
+def test_without_redis_a_client_within_its_limit_passes_and_one_over_it_does_not(
+    kind: Kind, installation: Installation, private_redis: RedisServer
+) -> None:
+    throttle_alice_and_bob(installation)
     private_redis.stop()
     assert installation.call("alice").status == 200
+    assert installation.call("bob").status == (200 if kind.asks_by_grpc else 429)
 
 
 def test_without_redis_a_throttled_client_is_refused_where_that_is_wanted(
-    closed: Installation, private_redis: RedisServer
+    kind: Kind, closed: Installation, private_redis: RedisServer
 ) -> None:
-    closed.decide("alice", Action.THROTTLE, limit=TWO_AN_HOUR)
-    closed.until("alice", 429)
+    throttle_alice_and_bob(closed)
     private_redis.stop()
     closed.model.seen.clear()
     assert closed.call("alice").status == 503
+    assert closed.call("bob").status == (503 if kind.asks_by_grpc else 429)
     assert closed.model.seen == []
-    assert closed.call("bob").status == 200, "who has no decision needs no Redis"
+    assert closed.call("carol").status == 200, "who has no decision needs no Redis"
