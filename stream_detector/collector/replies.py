@@ -11,13 +11,12 @@ OTLP has its own words for the first two: always 200, and a partial success.
 
 import msgspec
 from msgspec import Struct
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from stream_detector.collector.routes import JSON, PROTOBUF
 from stream_detector.wire.calls import Rejected
 from stream_detector.wire.sources.events import Found
 from stream_detector.wire.sources.otlp import Signal
+from stream_detector.wire.sources.otlp_schema import ExportLogsServiceResponse, ExportTraceServiceResponse
 
 Headers = list[tuple[str, str]]
 

@@ -5,6 +5,6 @@
 3. One Python process answers a few thousand questions a second, so several share one port. Each follows the store itself
    (`process`); `family` starts them, ends them and hears what they counted.
 
-`server` listens; a question walks `authorization` or `rate_limit` -> `hook.judge` -> `hook.answers`. `quota` is asked nothing: it
-sends what `orders` say of the `buckets` that Envoys hold.
+`server` listens; a question walks `authorization` or `rate_limit` -> `hook.judge` -> `hook.answers`. `quota` is asked nothing:
+it sends what `orders` say of the `buckets` that Envoys hold.
 """

@@ -14,14 +14,15 @@ from typing import Any
 import msgspec
 from google.protobuf.message import DecodeError
 from msgspec import Struct
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from stream_detector.wire.sources import genai, values
 from stream_detector.wire.sources.events import UNDECODABLE, Discretion, Draft, Found, Part, gather, id_of, unreadable
+from stream_detector.wire.sources.otlp_schema import (
+    ExportLogsServiceRequest,
+    ExportTraceServiceRequest,
+    LogRecord,
+    Message,
+)
 
 _NS = 1e-9
 _FAILED = 2
@@ -92,7 +93,7 @@ class _Document(Struct):
 
     origin: dict[str, object]
     """Attributes of the resource."""
-    content: bytes | LogRecord | Span
+    content: bytes | Message
 
     def size_bytes(self) -> int:
         return len(self.content) if isinstance(self.content, bytes) else self.content.ByteSize()
@@ -201,7 +202,7 @@ def _of_json(item: _Item) -> _Entry:
     )
 
 
-def _of_message(item: LogRecord | Span) -> _Entry:
+def _of_message(item: Message) -> _Entry:
     attributes = _of_messages(item.attributes)
     trace, span = item.trace_id.hex(), item.span_id.hex()
     if isinstance(item, LogRecord):
@@ -233,11 +234,11 @@ def _plain(value: Any) -> object:  # noqa: ANN401 - JSON of any shape
     return None
 
 
-def _of_messages(pairs: Sequence[KeyValue]) -> dict[str, object]:
+def _of_messages(pairs: Sequence[Message]) -> dict[str, object]:
     return {pair.key: _plain_message(pair.value) for pair in pairs}
 
 
-def _plain_message(value: AnyValue) -> object:
+def _plain_message(value: Message) -> object:
     match value.WhichOneof("value"):
         case None | "bytes_value":
             return None
