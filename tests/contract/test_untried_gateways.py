@@ -47,7 +47,8 @@ async def forwarded(gateway: Gateway, path: str, header: str, client: str) -> Re
 def test_traefik_sends_and_copies_what_it_has_to() -> None:
     middlewares = file("traefik/dynamic.yaml")["http"]["middlewares"]
     asks = middlewares["stream-detector"]["forwardAuth"]
-    (header,) = asks["authRequestHeaders"]
+    header, software = asks["authRequestHeaders"]
+    assert software == "user-agent"
     assert middlewares["authentication"]["basicAuth"]["headerField"] == header
     assert asks["address"] == "http://127.0.0.1:9109/check"
 
@@ -62,7 +63,8 @@ def test_traefik_sends_and_copies_what_it_has_to() -> None:
 
 def test_apisix_sends_and_copies_what_it_has_to() -> None:
     asks = file("apisix/apisix.yaml")["routes"][0]["plugins"]["forward-auth"]
-    (header,) = asks["request_headers"]
+    header, software = asks["request_headers"]
+    assert software == "user-agent"
     rewritten = file("apisix/apisix.yaml")["routes"][0]["plugins"]["proxy-rewrite"]["headers"]["set"]
     assert asks["extra_headers"] == rewritten == {"x-request-id": "$request_id"}, "hook and model get the same id"
     copied = {name.lower() for name in asks["client_headers"]}
@@ -102,7 +104,9 @@ class Kong:
                 set_timeouts = function() end,
                 request_uri = function(_, _, options) return ask(options) end } end }
             kong = {
-                client = { get_consumer = function() return consumer end },
+                client = { get_consumer = function() return consumer end,
+                           get_forwarded_ip = function() return "192.0.2.7" end },
+                request = { get_header = function(name) return name .. " of the client" end },
                 node = { get_id = function() return "this-node" end },
                 service = { request = { clear_header = function() end, set_header = tell_model } },
                 response = { exit = function(...) leave(...) end, set_header = tell_client } }
@@ -114,8 +118,12 @@ class Kong:
         return self
 
     def _answer(self, runtime: Any, asked: Any, client: str | None, answer: Reply | None) -> Any:  # noqa: ANN401 - Lua's
-        call = {"x-request-id": self.to_model["x-request-id"]}
-        assert dict(asked.headers) == call | ({"x-client-id": client} if client else {})
+        told = {
+            "x-request-id": self.to_model["x-request-id"],
+            "x-forwarded-for": "192.0.2.7",
+            "user-agent": "user-agent of the client",
+        }
+        assert dict(asked.headers) == told | ({"x-client-id": client} if client else {})
         if answer is None:
             return None
         found = runtime.table(status=answer.status, body=answer.body.decode(), headers=runtime.table())

@@ -13,7 +13,7 @@ _FILES = _ROOT / "deploy" / "gateways"
 _ENVOY = _ROOT / ".cache" / "envoy" / "bin" / "envoy"
 _MARK = "# fail open"
 _MARK_INSTEAD = "# fail open: or DENY_ALL"
-GATEWAY, HOOK, HOOK_GRPC, MODEL, SPARE = (f"127.0.0.1:{port}" for port in (8080, 9109, 9110, 8000, 8079))
+GATEWAY, HOOK, HOOK_GRPC, MODEL, SPARE = (f"127.0.0.1:{port}" for port in (8080, 9109, 9111, 8000, 8079))
 """Addresses in the files."""
 
 

@@ -19,7 +19,11 @@ end
 
 core.register_action("ask_stream_detector", { "http-req" }, function(txn)
     local client = txn.sf:req_fhdr("x-client-id")
-    local headers = { ["x-request-id"] = { txn.sf:req_fhdr("x-request-id") } }
+    local headers = {
+        ["x-request-id"] = { txn.sf:req_fhdr("x-request-id") },
+        ["x-forwarded-for"] = { txn.sf:src() },
+        ["user-agent"] = { txn.sf:req_fhdr("user-agent") or "" },
+    }
     if client and client ~= "" then
         headers["x-client-id"] = { client }
     end
