@@ -31,6 +31,11 @@ from stream_detector.domain.decisions import Action
 from stream_detector.hook.envoy.family import Family, FamilyEnded
 
 PROCESSES = 2
+METHODS = (
+    "auth.v3.Authorization/Check",
+    "ratelimit.v3.RateLimitService/ShouldRateLimit",
+    "rate_limit_quota.v3.RateLimitQuotaService/StreamRateLimitQuotas",
+)
 
 
 @pytest.fixture
@@ -137,7 +142,7 @@ def test_garbage_ends_no_process_and_gets_no_answer_that_means_something(hook: H
         garbage = dice.randbytes(dice.randrange(2000))
         asyncio.run(hang_up_after(port, preface * (number % 2) + garbage))
     with grpc.insecure_channel(hook.grpc_address) as channel:
-        for method in ("auth.v3.Authorization/Check", "ratelimit.v3.RateLimitService/ShouldRateLimit", "x/y"):
+        for method in (*METHODS, "x/y"):
             send = channel.unary_unary(f"/envoy.service.{method}", bytes, bytes)
             for _ in range(100):
                 try:
