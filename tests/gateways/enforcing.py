@@ -1,20 +1,17 @@
 """A program that enforces decisions by itself, in front of a model, with a Redis that can be stopped."""
 
-import asyncio
 import http.client
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from gateways.fronts import Reply
-from gateways.hooks import decision
 from gateways.openai_model import OpenAiModel
+from gateways.steps import call_until, decide
 from msgspec import Struct
-from servers.processes import ServerProcess, accepts_connections, wait_until
+from servers.processes import ServerProcess, accepts_connections
 
-from stream_detector.adapters.redis_stores import RedisStores
 from stream_detector.domain.decisions import Action, Limit, Origin
 
 EXTRA_KEYS = 100
@@ -68,16 +65,7 @@ class Program:
         mark: str = "",
     ) -> None:
         """Let a decision stand for an hour."""
-        now_s = time.time()
-        made = decision(
-            client, action, limit=limit, origin=origin, mark=mark, decided_at=now_s, expires_at=now_s + 3600
-        )
-
-        async def put() -> None:
-            async with RedisStores(self._redis_url, prefix=KEY_PREFIX, profile_ttl_s=3600.0) as stores:
-                await stores.decisions.put([made], now_s)
-
-        asyncio.run(put())
+        decide(self._redis_url, KEY_PREFIX, client, action, limit=limit, origin=origin, mark=mark)
 
     def call(self, key: str | None, headers: Mapping[str, str] | None = None, **body: object) -> Reply:
         """One call with an API key; None for a call without one."""
@@ -101,14 +89,7 @@ class Program:
 
     def until(self, key: str, status: int, within_s: float = 5.0) -> Reply:
         """Call until the status is this one."""
-        replies: list[Reply] = []
-
-        def answered() -> bool:
-            replies.append(self.call(key))
-            return replies[-1].status == status
-
-        wait_until(answered, f"{key} gets {status}", within_s)
-        return replies[-1]
+        return call_until(lambda: self.call(key), status, key, within_s)
 
     def rest(self) -> None:
         """Make it as it was for the next test, but for the clients that have been decided about."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Self
 
 from gateways.fronts import Front, Kind, Reply
-from gateways.hooks import decision
 from gateways.model import Model
+from gateways.steps import call_until, decide
 from running.hook_process import HookProcess
 from servers.processes import free_port, wait_until
 from servers.redis_server import RedisServer
@@ -76,16 +76,7 @@ class Installation:
         mark: str = "",
     ) -> None:
         """Let a decision stand for an hour."""
-        now_s = time.time()
-        made = decision(
-            client, action, limit=limit, origin=origin, mark=mark, decided_at=now_s, expires_at=now_s + 3600
-        )
-
-        async def put() -> None:
-            async with RedisStores(self._redis.url, prefix="sd", profile_ttl_s=3600.0) as stores:
-                await stores.decisions.put([made], now_s)
-
-        asyncio.run(put())
+        decide(self._redis.url, "sd", client, action, limit=limit, origin=origin, mark=mark)
 
     def settles(self, client: str, call: str, limit: Limit) -> bool:
         """Settle a call as a worker does; whether it was open."""
@@ -104,11 +95,4 @@ class Installation:
 
     def until(self, client: str, status: int, within_s: float = 5.0) -> Reply:
         """Call until the status is this one."""
-        replies: list[Reply] = []
-
-        def answered() -> bool:
-            replies.append(self.call(client))
-            return replies[-1].status == status
-
-        wait_until(answered, f"{client} gets {status}", within_s)
-        return replies[-1]
+        return call_until(lambda: self.call(client), status, client, within_s)
