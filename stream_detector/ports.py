@@ -7,14 +7,15 @@ Every store method raises `StoreUnavailable` when the other side does not answer
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from enum import IntEnum
-from typing import Annotated, Final, Protocol
+from typing import Protocol
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from stream_detector.domain.addresses import AddressFacts
 from stream_detector.domain.dead_letters import DeadLetter
 from stream_detector.domain.decisions import Decision, Limit, Subject
 from stream_detector.domain.errors import RejectReason
+from stream_detector.domain.limits import ONE_CALL, Admission, Ask, Ended, Use
 from stream_detector.domain.population import TemplateUse
 from stream_detector.domain.verdicts import Settlement
 
@@ -106,50 +107,6 @@ class DecisionStore(Protocol):
         """
 
 
-MAX_UNITS = 1_000_000_000
-"""Requests or tokens of one call."""
-
-
-LEASE_S: Final = 600.0
-"""Event time after which a call that was let through and not settled counts as ended."""
-
-
-class Admission(Struct, frozen=True, gc=False):
-    """The limiter's answer."""
-
-    allowed: bool
-    remaining: int
-    """Calls that would pass right now, after this one."""
-    retry_after_s: float
-    """0 when allowed; else seconds until one call will pass."""
-    reset_after_s: float
-    """Seconds until the whole burst is there again."""
-
-
-class Ask(Struct, frozen=True, gc=False):
-    """What a call is expected to need."""
-
-    requests: Annotated[int, Meta(ge=0, le=MAX_UNITS)] = 1
-    call: Annotated[str, Meta(max_length=256)] = ""
-    """Its id, the same when it is settled; empty for a call that will not be."""
-    input_tokens: Annotated[int, Meta(ge=0, le=MAX_UNITS)] | None = None
-    """None: as many as the subject's calls needed lately."""
-    output_tokens: Annotated[int, Meta(ge=0, le=MAX_UNITS)] | None = None
-
-
-ONE_CALL = Ask()
-
-
-class Use(Struct, frozen=True, gc=False):
-    """What a call has used, now that it ended."""
-
-    call: Annotated[str, Meta(max_length=256)] = ""
-    """Its id; empty for one that reserved nothing."""
-    input_tokens: Annotated[int, Meta(ge=0, le=MAX_UNITS)] | None = None
-    """None: nobody counted; what was reserved stays used."""
-    output_tokens: Annotated[int, Meta(ge=0, le=MAX_UNITS)] | None = None
-
-
 class Limiter(Protocol):
     """One limit per subject, shared by all hooks."""
 
@@ -169,14 +126,6 @@ class Limiter(Protocol):
         Raises:
             StoreUnavailable: no answer; it may have been counted.
         """
-
-
-class Ended(Struct, frozen=True, gc=False):
-    """A call that has ended, and the limit that its client has."""
-
-    subject: Subject
-    limit: Limit
-    use: Use
 
 
 class Settler(Protocol):

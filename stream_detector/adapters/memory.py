@@ -16,8 +16,9 @@ from stream_detector.adapters.supersede import successors
 from stream_detector.domain.dead_letters import DeadLetter
 from stream_detector.domain.decisions import Action, Decision, Limit, Origin, Subject
 from stream_detector.domain.errors import OwnershipLost
+from stream_detector.domain.limits import ONE_CALL, Admission, Ask, Ended, Use
 from stream_detector.domain.population import TemplateUse
-from stream_detector.ports import ONE_CALL, Admission, Ask, Checkpoint, Ended, Ownership, Stored, Use
+from stream_detector.ports import Checkpoint, Ownership, Stored
 
 _PROOF_EVERY_S = 0.5
 _OLDEST_USE_S = 8 * 86_400.0

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from stream_detector.adapters.gcra import LONGEST_US, US_PER_S, Rate, rate_of
 from stream_detector.domain.decisions import Limit
-from stream_detector.ports import LEASE_S, Admission, Ask, Use
+from stream_detector.domain.limits import LEASE_S, Admission, Ask, Use
 
 LEASE_US = int(LEASE_S) * US_PER_S
 """A call that was not settled for so long counts as ended."""

@@ -9,7 +9,7 @@ from stream_detector.adapters.redis_companions import Companions
 from stream_detector.adapters.redis_keys import RedisKeys
 from stream_detector.adapters.redis_link import Command, RedisLink, Script
 from stream_detector.domain.decisions import Limit, Subject
-from stream_detector.ports import ONE_CALL, Admission, Ask, Ended, Use
+from stream_detector.domain.limits import ONE_CALL, Admission, Ask, Ended, Use
 
 _KEPT_S = 86_400
 """Beyond the arrival time, in wall time; generous, because event time may run slower."""

@@ -16,10 +16,10 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
 
 from stream_detector.domain.identity import Identity
+from stream_detector.domain.limits import Ask, Use
 from stream_detector.hook.answers import MARK_HEADER, Answer, Dialect, Headers, answer
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.resident import ResidentGuard
-from stream_detector.ports import Ask, Use
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -14,11 +14,12 @@ from msgspec.structs import replace
 
 from stream_detector.domain.decisions import Action, Limit, Mode, Subject, SubjectKind
 from stream_detector.domain.errors import StoreUnavailable
+from stream_detector.domain.limits import ONE_CALL, Ask, Use
 from stream_detector.domain.verdicts import Cause, Failure, Settlement, Verdict
 from stream_detector.hook.freshness import Freshness
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.table import DecisionTable, Standing
-from stream_detector.ports import ONE_CALL, Ask, Clock, Limiter, Use
+from stream_detector.ports import Clock, Limiter
 
 _NO_DECISION = Verdict(Action.ALLOW, Cause.NO_DECISION)
 _SHADOW = Verdict(Action.ALLOW, Cause.SHADOW)

@@ -21,10 +21,10 @@ from fastapi import HTTPException
 from litellm.integrations.custom_guardrail import CustomGuardrail
 from litellm.types.guardrails import GuardrailEventHooks
 
+from stream_detector.domain.limits import Ask, Use
 from stream_detector.hook.answers import MARK_HEADER, Answer, Dialect, Headers, answer
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.resident import ResidentGuard
-from stream_detector.ports import Ask, Use
 from stream_detector.wire.litellm import client_of
 
 _CALL: Final = "stream_detector_call"

@@ -7,7 +7,7 @@ tokens or open calls; what cannot be read counts as unknown, never as a refusal.
 from collections.abc import Callable
 from typing import Final
 
-from stream_detector.ports import MAX_UNITS, ONE_CALL, Ask, Use
+from stream_detector.domain.limits import MAX_UNITS, ONE_CALL, Ask, Use
 
 INPUT_TOKENS: Final = "x-stream-detector-input-tokens"
 OUTPUT_TOKENS: Final = "x-stream-detector-output-tokens"

@@ -7,7 +7,8 @@ asked about a flood of refused calls. Not so for limits of tokens and open calls
 from msgspec import Struct
 
 from stream_detector.domain.decisions import Limit, Subject
-from stream_detector.ports import ONE_CALL, Admission, Ask, Limiter, Use
+from stream_detector.domain.limits import ONE_CALL, Admission, Ask, Use
+from stream_detector.ports import Limiter
 
 _MOST = 10_000
 """Clients over their limits that are remembered, 3 MB; then it begins anew."""

@@ -14,9 +14,9 @@ from typing import Never
 
 from stream_detector.domain.decisions import Action
 from stream_detector.domain.errors import StoreUnavailable
+from stream_detector.domain.limits import ONE_CALL, Ask, Use
 from stream_detector.domain.verdicts import Cause, Failure, Verdict
 from stream_detector.hook.guard import Guard
-from stream_detector.ports import ONE_CALL, Ask, Use
 
 GuardSource = Callable[[], AbstractAsyncContextManager[Guard]]
 """Opens a guard with all that it needs on the running event loop."""

@@ -9,7 +9,7 @@ from msgspec import Struct
 from stream_detector.adapters.gcra import microseconds
 from stream_detector.adapters.metering import Usage, admit, meter_of
 from stream_detector.domain.decisions import Action
-from stream_detector.ports import ONE_CALL
+from stream_detector.domain.limits import ONE_CALL
 from stream_detector.quality.figures import HonestFigures
 from stream_detector.quality.labels import Label
 from stream_detector.quality.resampling import share_interval

@@ -17,8 +17,9 @@ from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.decisions import Action, Decision, Limit, Mode, Subject, SubjectKind
 from stream_detector.domain.errors import StoreUnavailable
 from stream_detector.domain.feedback import Feedback
+from stream_detector.domain.limits import LEASE_S, Ended, Use
 from stream_detector.domain.verdicts import Settlement
-from stream_detector.ports import LEASE_S, Ended, Settler, Use
+from stream_detector.ports import Settler
 
 _PATIENCE_S = 0.5
 _FEW = 1000

@@ -8,7 +8,7 @@ from stores.backends import Run, Stores
 from stores.samples import HOSTILE_NAMES, NOON_S, subject
 
 from stream_detector.domain.decisions import Limit, SubjectKind
-from stream_detector.ports import MAX_UNITS, Admission, Ask, Ended, Use
+from stream_detector.domain.limits import MAX_UNITS, Admission, Ask, Ended, Use
 
 _LIMIT = Limit(requests=6, window_s=60.0, burst=3)
 

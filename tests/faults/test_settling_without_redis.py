@@ -9,8 +9,8 @@ from servers.redis_server import RedisServer
 from stream_detector.adapters.redis_stores import RedisStores
 from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.decisions import Action, Limit, Subject, SubjectKind
+from stream_detector.domain.limits import Ask
 from stream_detector.domain.verdicts import Settlement
-from stream_detector.ports import Ask
 from stream_detector.service.settling import LimitedClients, Settling
 
 LIMIT = Limit(requests=1000, window_s=3600.0, burst=1000, streams=3)

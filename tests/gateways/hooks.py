@@ -9,12 +9,13 @@ from gateways.asking import Gateway, until
 from stream_detector.adapters.memory import MemoryDecisionStore, MemoryLimiter
 from stream_detector.domain.decisions import Action, Decision, Limit, Mode, Origin, Subject, SubjectKind
 from stream_detector.domain.errors import StoreUnavailable
+from stream_detector.domain.limits import ONE_CALL, Admission, Ask, Use
 from stream_detector.domain.verdicts import Failure, Settlement, Verdict
 from stream_detector.hook.guard import Guard
 from stream_detector.hook.judge import Doubt
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.process import Hook, HookOptions
-from stream_detector.ports import ONE_CALL, Admission, Ask, Clock, DecisionStore, Limiter, Use
+from stream_detector.ports import Clock, DecisionStore, Limiter
 
 NOON_S = 1_790_000_000.0
 """Event time at which tests begin."""

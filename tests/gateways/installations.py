@@ -15,7 +15,7 @@ from servers.redis_server import RedisServer
 
 from stream_detector.adapters.redis_stores import RedisStores
 from stream_detector.domain.decisions import Action, Limit, Origin, Subject, SubjectKind
-from stream_detector.ports import Ended, Use
+from stream_detector.domain.limits import Ended, Use
 
 KEYS = {"alice": "key-of-alice", "bob": "key-of-bob", "carol": "key-of-carol"}
 

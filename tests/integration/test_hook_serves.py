@@ -25,8 +25,8 @@ from stream_detector.adapters.hook_metrics import PrometheusHookObserver
 from stream_detector.adapters.memory import MemoryDecisionStore, MemoryLimiter
 from stream_detector.domain.decisions import Action, Decision, Limit, Mode, Origin, Subject
 from stream_detector.domain.errors import ConfigError, StoreUnavailable
+from stream_detector.domain.limits import ONE_CALL, Admission, Ask
 from stream_detector.domain.verdicts import Failure
-from stream_detector.ports import ONE_CALL, Admission, Ask
 
 
 class UnreachableStore(MemoryDecisionStore):

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from stream_detector.adapters.memory import MemoryLimiter
 from stream_detector.domain.decisions import Limit, Subject, SubjectKind
+from stream_detector.domain.limits import Ask
 from stream_detector.hook.refusals import Refusals
-from stream_detector.ports import Ask
 
 TOM = Subject(SubjectKind.CLIENT, "tom")
 BEGIN_S = 1_790_000_000.0

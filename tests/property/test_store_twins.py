@@ -11,7 +11,7 @@ from stores.backends import Run, in_memory, in_redis
 from stores.samples import HOUR_S, NOON_S, from_engine, from_operator, subject
 
 from stream_detector.domain.decisions import Action, Decision, Limit, SubjectKind
-from stream_detector.ports import MAX_UNITS, Ask, Ended, Use
+from stream_detector.domain.limits import MAX_UNITS, Ask, Ended, Use
 
 _SETTINGS = settings(
     max_examples=150,

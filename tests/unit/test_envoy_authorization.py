@@ -10,8 +10,8 @@ from google.protobuf.json_format import MessageToDict
 from stream_detector.domain.decisions import Action, Limit
 from stream_detector.domain.errors import StoreUnavailable
 from stream_detector.domain.identity import Evidence, Identity
+from stream_detector.domain.limits import Admission
 from stream_detector.domain.verdicts import Cause, Failure
-from stream_detector.ports import Admission
 
 HANDED_OVER = {"limits": "rate_limit_filter"}
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from stream_detector.domain.decisions import Action, Limit
 from stream_detector.domain.errors import StoreUnavailable
+from stream_detector.domain.limits import MAX_UNITS, Admission
 from stream_detector.domain.verdicts import Cause, Failure
-from stream_detector.ports import MAX_UNITS, Admission
 
 OK, OVER = RateLimitResponse.OK, RateLimitResponse.OVER_LIMIT
 Unit = RateLimitResponse.RateLimit.Unit

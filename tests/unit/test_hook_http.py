@@ -7,13 +7,13 @@ from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.decisions import Action
 from stream_detector.domain.errors import StoreUnavailable
 from stream_detector.domain.identity import Identity
+from stream_detector.domain.limits import Admission, Ask, Use
 from stream_detector.domain.verdicts import Cause, Failure
 from stream_detector.hook.answers import Headers
 from stream_detector.hook.freshness import Freshness
 from stream_detector.hook.http import HookApp
 from stream_detector.hook.judge import Doubt, Judge
 from stream_detector.hook.table import DecisionTable
-from stream_detector.ports import Admission, Ask, Use
 
 
 class Request:

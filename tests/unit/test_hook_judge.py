@@ -5,11 +5,11 @@ from gateways.hooks import NOON_S, FakeLimiter, HandClock, HandTimer, RecordingO
 
 from stream_detector.domain.decisions import Action, Decision, Limit, Mode, Subject, SubjectKind
 from stream_detector.domain.errors import StoreUnavailable
+from stream_detector.domain.limits import Admission
 from stream_detector.domain.verdicts import Cause, Failure, Verdict
 from stream_detector.hook.freshness import Freshness
 from stream_detector.hook.judge import Doubt, Judge
 from stream_detector.hook.table import DecisionTable
-from stream_detector.ports import Admission
 
 ADMITTED = Admission(allowed=True, remaining=4, retry_after_s=0.0, reset_after_s=3.0)
 REFUSED = Admission(allowed=False, remaining=0, retry_after_s=7.5, reset_after_s=60.0)

@@ -1,7 +1,7 @@
 import pytest
 
+from stream_detector.domain.limits import MAX_UNITS, ONE_CALL, Ask, Use
 from stream_detector.hook.needs import INPUT_TOKENS, OUTPUT_TOKENS, ask_of, use_of
-from stream_detector.ports import MAX_UNITS, ONE_CALL, Ask, Use
 
 
 def test_a_question_without_needs_is_one_call() -> None:

@@ -5,8 +5,8 @@ from gateways.asking import on_a_loop
 from gateways.hooks import NOON_S, FakeLimiter
 
 from stream_detector.domain.decisions import Limit, Subject, SubjectKind
+from stream_detector.domain.limits import Admission, Ask
 from stream_detector.hook.refusals import Refusals
-from stream_detector.ports import Admission, Ask
 
 TOM = Subject(SubjectKind.CLIENT, "tom")
 LIMIT = Limit(requests=6, window_s=60.0, burst=2)

@@ -7,12 +7,12 @@ from gateways.hooks import FakeLimiter, HandClock, HandTimer, RecordingObserver,
 
 from stream_detector.domain.decisions import Action, Limit, Mode
 from stream_detector.domain.errors import StoreUnavailable
+from stream_detector.domain.limits import Admission, Use
 from stream_detector.domain.verdicts import Failure, Settlement
 from stream_detector.hook.envoy.reports import ReportingObserver, count
 from stream_detector.hook.freshness import Freshness
 from stream_detector.hook.judge import Doubt, Judge
 from stream_detector.hook.table import DecisionTable
-from stream_detector.ports import Admission, Use
 
 LIMIT = Limit(requests=6, window_s=60.0, burst=2, output_tokens=1000)
 ADMITTED = Admission(allowed=True, remaining=4, retry_after_s=0.0, reset_after_s=3.0)

@@ -27,8 +27,9 @@ from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.decisions import Action, Decision, Limit, Mode, Origin, Subject, SubjectKind
 from stream_detector.domain.errors import StoreUnavailable
 from stream_detector.domain.feedback import Feedback, Judgement
+from stream_detector.domain.limits import LEASE_S, Ask, Ended, Use
 from stream_detector.domain.verdicts import Settlement
-from stream_detector.ports import LEASE_S, Ask, ChunkReport, Ended, Record, Use
+from stream_detector.ports import ChunkReport, Record
 from stream_detector.service.handler import Outside, Pace, Service
 from stream_detector.service.intake import Limits, Reader
 from stream_detector.service.settling import LimitedClients, Settling

@@ -20,13 +20,13 @@ from grpc import StatusCode
 from msgspec import Struct
 
 from stream_detector.domain.identity import Identity
+from stream_detector.domain.limits import Ask
 from stream_detector.domain.verdicts import Verdict
 from stream_detector.hook.answers import MARK_HEADER, Answer, Dialect, Headers, answer
 from stream_detector.hook.envoy.units import UnitRate, exact_rate
 from stream_detector.hook.judge import Judge
 from stream_detector.hook.needs import Field, ask_of
 from stream_detector.hook.observer import HookObserver
-from stream_detector.ports import Ask
 
 _RATE_LIMIT_FILTER = "rate_limit_filter"
 _LOOK: Final = Ask(requests=0, input_tokens=0, output_tokens=0)

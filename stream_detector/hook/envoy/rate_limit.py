@@ -24,12 +24,12 @@ from msgspec import Struct
 from stream_detector.domain.decisions import Action
 from stream_detector.domain.errors import StoreUnavailable
 from stream_detector.domain.identity import Identity
+from stream_detector.domain.limits import MAX_UNITS, Ask, Use
 from stream_detector.domain.verdicts import Cause, Failure, Verdict
 from stream_detector.hook.envoy.statuses import response_of
 from stream_detector.hook.judge import Judge
 from stream_detector.hook.needs import call_id
 from stream_detector.hook.observer import HookObserver
-from stream_detector.ports import MAX_UNITS, Ask, Use
 
 _BUDGET_S = 0.01
 _MAX_DESCRIPTORS = 32
