@@ -5,11 +5,12 @@ import time
 from contextlib import AsyncExitStack
 from typing import Never
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 
 from stream_detector.adapters.kafka import KafkaDeadLetterLog, KafkaDecisionLog, open_producer
 from stream_detector.adapters.logs import configure
 from stream_detector.adapters.metrics import PrometheusObserver, WorkerMetrics
+from stream_detector.adapters.metrics_page import serve_metrics
 from stream_detector.bootstrap.addresses import keep_fresh
 from stream_detector.bootstrap.operator import enter_allowlist
 from stream_detector.bootstrap.parts import address_book_of, clock_of, sketcher_of, stores_of
@@ -17,7 +18,6 @@ from stream_detector.bootstrap.topics import make_topics
 from stream_detector.detection.detectors.catalogue import build_all, names
 from stream_detector.detection.engine import Engine
 from stream_detector.detection.policy import Policy
-from stream_detector.domain.errors import ConfigError
 from stream_detector.ports import AddressBook
 from stream_detector.service.allowlist import Allowlist
 from stream_detector.service.following import Following
@@ -48,7 +48,7 @@ def run_worker(settings: Settings) -> int:
 async def _run(settings: Settings, policy: Policy) -> int:
     registry = CollectorRegistry()
     metrics = WorkerMetrics(registry)
-    _serve_metrics(settings, registry)
+    serve_metrics(settings.metrics_host, settings.metrics_port, registry)
     async with AsyncExitStack() as stack:
         allowlist, limited = Allowlist(), LimitedClients()
         outside = await _open_outside(settings, PrometheusObserver(metrics, sorted(names())), limited, stack)
@@ -114,22 +114,6 @@ def _stream_options(settings: Settings) -> StreamOptions:
         transport=settings.transport,
         rebalance_timeout_s=settings.rebalance_timeout_s,
     )
-
-
-def _serve_metrics(settings: Settings, registry: CollectorRegistry) -> None:
-    """Serve /metrics from a thread of its own.
-
-    Raises:
-        ConfigError: the address cannot be listened on.
-    """
-    try:
-        start_http_server(settings.metrics_port, settings.metrics_host, registry)
-    except OSError as error:
-        message = (
-            f"STREAM_DETECTOR_METRICS_PORT: cannot listen on {settings.metrics_host}:{settings.metrics_port} "
-            f"({error.strerror}); choose a free port"
-        )
-        raise ConfigError(message) from error
 
 
 async def _report_lag(stream: Stream, metrics: WorkerMetrics) -> Never:

@@ -22,6 +22,7 @@ from stream_detector.collector.envoy.entries import record_of
 from stream_detector.collector.observer import CollectorObserver
 from stream_detector.collector.writer import Writer
 from stream_detector.domain.errors import ConfigError, StoreUnavailable
+from stream_detector.serving.unreadable import quieten
 from stream_detector.wire.sources.events import Discretion, Draft, Part, gather
 
 SOURCE: Final = "envoy_als"
@@ -94,6 +95,7 @@ async def serve_access_log(service: AccessLog, *, address: str, stop: asyncio.Ev
     Raises:
         ConfigError: the address cannot be listened on.
     """
+    quieten()
     server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
     add_AccessLogServiceServicer_to_server(service, server)
     try:

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import Final, Never, Protocol, TypeAlias
 
 from envoy.service.rate_limit_quota.v3.rlqs_pb2 import RateLimitQuotaResponse, RateLimitQuotaUsageReports
+from google.protobuf.message import DecodeError
 
 from stream_detector.domain.decisions import Limit, SubjectKind
 from stream_detector.domain.identity import Identity
@@ -111,12 +112,15 @@ class Quota:
                 await asyncio.sleep(0)
 
     async def _read(self, reports: AsyncIterable[RateLimitQuotaUsageReports], connection: Connection) -> None:
-        async for report in reports:
-            for number, usage in enumerate(report.bucket_quota_usages, start=1):
-                self._take(connection, usage)
-                if number % _SLICE == 0:
-                    await asyncio.sleep(0)
-            self._forget_silent(connection)
+        try:
+            async for report in reports:
+                for number, usage in enumerate(report.bucket_quota_usages, start=1):
+                    self._take(connection, usage)
+                    if number % _SLICE == 0:
+                        await asyncio.sleep(0)
+                self._forget_silent(connection)
+        except DecodeError as error:
+            _log.info("a report cannot be read (%s): its stream ends", error)
         connection.close()
 
     def _take(self, connection: Connection, usage: Usage) -> None:

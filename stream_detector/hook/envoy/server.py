@@ -21,6 +21,7 @@ from stream_detector.hook.envoy.authorization import Authorization
 from stream_detector.hook.envoy.quota import Quota
 from stream_detector.hook.envoy.rate_limit import RateLimit
 from stream_detector.serving.tls import Tls
+from stream_detector.serving.unreadable import quieten
 
 _MAX_MESSAGE_BYTES = 64 << 20
 """A report of the quota filter names every bucket of its Envoy."""
@@ -62,6 +63,7 @@ async def serve(
     Raises:
         ConfigError: the address cannot be listened on.
     """
+    quieten()
     server = grpc.aio.server(options=_OPTIONS)
     add_AuthorizationServicer_to_server(services.authorization, server)
     add_RateLimitServiceServicer_to_server(services.rate_limit, server)
