@@ -5,16 +5,17 @@ Rules:
    payload without client or time is refused.
 2. The client is the hash of the virtual key, or else the user that LiteLLM authenticated; never a key.
 3. The text goes into the sketch and no further. Text that LiteLLM has redacted is none.
-4. Whoever LiteLLM did not let in (401) is nobody: guessed keys must not become clients.
+4. Whoever LiteLLM did not let in (401) is nobody: guessed keys must not become clients. A 401 of the model's provider is
+   about the gateway's own key: that call is its caller's.
 5. `x-litellm-call-id` is the client's to choose, so it is the call's id only where the answer has none.
 
-Source: litellm/types/utils.py, version 1.106.
+Source: litellm/types/utils.py, version 1.106; and what version 1.106.2 posts.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any, Final, get_type_hints
 
 import msgspec
@@ -91,7 +92,10 @@ def call_of(payload: Payload, sketch: Callable[[str], Sketch]) -> ApiCall:
 
 
 def prompt_of(messages: object) -> str:
-    """What is new in a call: the text of the last message of the user, else of the last message with a text."""
+    """What is new in a call: the last messages of the user that follow each other, else the last message with a text.
+
+    LiteLLM makes such messages of the inputs of an embedding, too.
+    """
     if isinstance(messages, str):
         return "" if messages == _REDACTED else messages
     if isinstance(messages, Mapping):
@@ -100,14 +104,20 @@ def prompt_of(messages: object) -> str:
         return ""
     if all(isinstance(each, str) for each in messages):
         return "\n".join(messages)
-    spoken = [each for each in messages if isinstance(each, Mapping) and _text(each.get("content"))]
-    last = next((each for each in reversed(spoken) if each.get("role") == "user"), spoken[-1] if spoken else {})
-    text = _text(last.get("content"))
-    return "" if text == _REDACTED else text
+    given = [each for each in messages if isinstance(each, Mapping)]
+    runs = [(by_user, _texts(run)) for by_user, run in groupby(given, lambda each: each.get("role") == "user")]
+    asked = next((texts for by_user, texts in reversed(runs) if by_user and texts), None)
+    return "\n".join(asked or [text for _, texts in runs for text in texts][-1:])
+
+
+def _texts(messages: Iterable[Payload]) -> list[str]:
+    texts = (_text(each.get("content")) for each in messages)
+    return [text for text in texts if text and text != _REDACTED]
 
 
 def _whose(payload: Payload, metadata: Payload) -> str:
-    if _error_status(_mapping(payload.get("error_information"))) == HTTPStatus.UNAUTHORIZED:
+    error = _mapping(payload.get("error_information"))
+    if _error_status(error) == HTTPStatus.UNAUTHORIZED and not error.get("llm_provider"):
         detail = "error_information.error_code: 401, so the call belongs to nobody"
         raise MalformedCall(RejectReason.INVALID_FIELD, detail)
     client = client_of(metadata.get("user_api_key_hash"), metadata.get("user_api_key_user_id"))
@@ -138,7 +148,7 @@ def _wished(payload: Payload, metadata: Payload, start_s: float) -> dict[str, ob
         "model": payload.get("model_group") or payload.get("model"),
         "status": 200 if ok else _error_status(_mapping(payload.get("error_information"))),
         "latency_ms": (end_s - start_s) * 1000 if isinstance(end_s, float | int) else None,
-        "stream": payload.get("stream"),
+        "stream": payload.get("stream") or _mapping(payload.get("model_parameters")).get("stream") or None,
         "input_tokens": payload.get("prompt_tokens") or None,
         "output_tokens": payload.get("completion_tokens") if ok else None,
         "finish": _finish(_mapping(payload.get("response"))) if ok else "error",
@@ -180,7 +190,9 @@ def _finish(response: Mapping[str, object]) -> str | None:
 def _reasons(response: Mapping[str, object]) -> Iterator[object]:
     """Where the three APIs say why the answer ended, the most telling first."""
     for choice in map(_mapping, _items(response.get("choices"))):
-        yield "refusal" if _mapping(choice.get("message")).get("refusal") else choice.get("finish_reason")
+        message = _mapping(choice.get("message"))
+        refusal = message.get("refusal") or _mapping(message.get("provider_specific_fields")).get("refusal")
+        yield "refusal" if refusal else choice.get("finish_reason")
     yield response.get("stop_reason")
     yield _mapping(response.get("incomplete_details")).get("reason")
     yield response.get("status")

@@ -97,6 +97,11 @@ def test_a_failure_has_the_status_that_the_client_got(code: object, status: int)
     ("response", "finish"),
     [
         ({"choices": [{"finish_reason": "stop", "message": {"refusal": "I cannot"}}]}, "refusal"),
+        (
+            {"choices": [{"finish_reason": "stop", "message": {"provider_specific_fields": {"refusal": "No"}}}]},
+            "refusal",
+        ),
+        ({"choices": [{"finish_reason": "stop", "message": {"provider_specific_fields": {"refusal": None}}}]}, "stop"),
         ({"choices": [{"finish_reason": "tool_calls", "message": {}}]}, "tool"),
         ({"choices": [{"finish_reason": "content_filter"}]}, "filter"),
         ({"stop_reason": "max_tokens", "type": "message"}, "length"),
@@ -118,6 +123,15 @@ def test_the_end_of_an_answer_is_told_in_our_words(response: object, finish: str
         (["first input", "second input"], "first input\nsecond input"),
         ({"role": "user", "content": "alone"}, "alone"),
         ([{"role": "user", "content": "asked"}, {"role": "tool", "content": "looked up"}], "asked"),
+        ([{"role": "user", "content": "one input"}, {"role": "user", "content": "another"}], "one input\nanother"),
+        (
+            [
+                {"role": "user", "content": "before"},
+                {"role": "assistant", "content": None},
+                {"role": "user", "content": "new"},
+            ],
+            "new",
+        ),
         ([{"role": "system", "content": "only this"}], "only this"),
         ([{"role": "user", "content": "redacted-by-litellm"}], ""),
         ("redacted-by-litellm", ""),
@@ -166,6 +180,16 @@ def test_a_client_is_the_hash_of_its_key_and_never_the_key(key_hash: object, use
 def test_whoever_guesses_a_key_is_nobody() -> None:
     with pytest.raises(MalformedCall, match="401, so the call belongs to nobody"):
         call_of(status="failure", error_information={"error_code": "401"})
+
+
+def test_a_call_is_its_callers_also_when_the_provider_does_not_know_the_gateways_key() -> None:
+    call = call_of(status="failure", error_information={"error_code": "401", "llm_provider": "openai"})
+    assert (call.client, call.status, call.finish) == (KEY_HASH, 401, "error")
+
+
+def test_a_stream_that_failed_is_a_stream() -> None:
+    call = call_of(status="failure", stream=None, model_parameters={"stream": True})
+    assert call.stream is True
 
 
 @pytest.mark.parametrize("changes", [{"metadata": None}, {"startTime": None}, {"startTime": "noon"}])
