@@ -26,6 +26,10 @@ class OpenAiModel:
         """In order of arrival."""
         self.go_on = threading.Event()
         """Until it is set, a stream pauses after its first piece."""
+        self.status = 200
+        """Any other one is an error, and all that it answers."""
+        self.message: dict[str, Any] = {"role": "assistant", "content": "yes"}
+        """Of its whole answers."""
 
     def __enter__(self) -> Self:
         model = self
@@ -36,10 +40,12 @@ class OpenAiModel:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))))
                 model.heard.append(Heard({name.lower(): value for name, value in self.headers.items()}, body))
-                if body.get("stream"):
+                if model.status != 200:
+                    self._send(model.status, {"error": {"message": "not now", "type": "error", "code": None}})
+                elif body.get("stream"):
                     self._stream()
                 else:
-                    self._send("application/json", json.dumps(_answer("yes")).encode())
+                    self._send(200, _answer(model.message))
 
             def _stream(self) -> None:
                 self.send_response(200)
@@ -53,9 +59,10 @@ class OpenAiModel:
                 self.wfile.write(b"data: [DONE]\n\n")
                 self.close_connection = True
 
-            def _send(self, kind: str, content: bytes) -> None:
-                self.send_response(200)
-                self.send_header("content-type", kind)
+            def _send(self, status: int, answer: dict[str, Any]) -> None:
+                content = json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
@@ -75,8 +82,8 @@ class OpenAiModel:
         self._server.server_close()
 
 
-def _answer(text: str) -> dict[str, Any]:
-    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
+def _answer(message: dict[str, Any]) -> dict[str, Any]:
+    choice = {"index": 0, "finish_reason": "stop", "message": message}
     return {
         "id": _ID,
         "object": "chat.completion",
