@@ -1,7 +1,9 @@
 """LiteLLM's own `generic_api` logger, set up as docs/sources.md says, our collector, and the topic that workers read."""
 
 import hashlib
+import os
 import secrets
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +27,8 @@ from stream_detector.domain.calls import ApiCall, Params
 
 FILES = ROOT / "deploy" / "gateways" / "litellm"
 LITELLM = ROOT / ".cache" / "litellm" / "bin" / "litellm"
+FLUSH_S = 1
+"""How often LiteLLM posts batches, seconds; by default less often, and then it would take long to see that it loses calls."""
 MARKER = "zinnober-4711"
 QUESTION = [{"role": "system", "content": "Be terse."}, {"role": "user", "content": f"What colour is {MARKER}?"}]
 SKETCH = Sketcher(SALT.encode()).sketch(f"What colour is {MARKER}?")
@@ -107,6 +111,7 @@ def _proxy(folder: Path, model: OpenAiModel, collector: str) -> Program:
     variables = environment({}) | {
         "COLLECTOR_TOKEN": TOKEN,
         "LITELLM_MASTER_KEY": f"sk-{secrets.token_hex(32)}",
+        "DEFAULT_FLUSH_INTERVAL_SECONDS": str(FLUSH_S),
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it asks the network for prices
     }
     command = ["bash", "-c", f'{exports}\nexec "$@"', "bash", str(LITELLM), *arguments]
@@ -187,6 +192,19 @@ def test_of_many_calls_at_a_time_each_arrives_once(chain: Chain, alice: Caller) 
         replies = list(threads.map(lambda user: chain.proxy.call(alice.key, user=user), users))
     assert {reply.status for reply in replies} == {200}
     assert sorted(str(call.user) for call in chain.calls_of(alice, len(users))) == sorted(users)
+
+
+def test_calls_that_end_while_the_collector_hangs_arrive_when_it_goes_on(chain: Chain, alice: Caller) -> None:
+    began_s, users = time.monotonic(), []
+    os.kill(chain.ours.collector.pid, signal.SIGSTOP)
+    try:
+        while time.monotonic() < began_s + 2 * FLUSH_S:
+            users.append(f"user {len(users):03}")
+            assert chain.proxy.call(alice.key, user=users[-1]).status == 200
+            time.sleep(FLUSH_S / 10)  # no flood: each is posted together with all before it
+    finally:
+        os.kill(chain.ours.collector.pid, signal.SIGCONT)
+    assert [call.user for call in chain.calls_of(alice, len(users))] == users
 
 
 def test_neither_text_nor_keys_are_in_a_topic_or_log_and_a_guessed_key_is_nobody(chain: Chain, alice: Caller) -> None:
