@@ -14,12 +14,12 @@
 from msgspec import Struct, field
 
 from stream_detector.adapters.gcra import LONGEST_US, US_PER_S, Rate, rate_of
-from stream_detector.domain.decisions import Limit
+from stream_detector.domain.decisions import MAX_STREAMS, Limit
 from stream_detector.domain.limits import LEASE_S, Admission, Ask, Use
 
 LEASE_US = int(LEASE_S) * US_PER_S
 """A call that was not settled for so long counts as ended."""
-MAX_OPEN = 1000
+MAX_OPEN = MAX_STREAMS
 """Open calls that are remembered; further ones have used what they reserved."""
 UNKNOWN_TOKENS = 500
 """Reserved where nothing is known."""

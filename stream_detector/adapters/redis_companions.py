@@ -5,6 +5,7 @@ nobody. For questions that many callers ask at the same time, each of which can 
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from stream_detector.adapters.redis_link import Command, RedisLink
@@ -12,6 +13,8 @@ from stream_detector.domain.errors import StoreUnavailable
 
 _MOST_TOGETHER = 256
 """One after the other in Redis, which takes about 20 us for each."""
+_WITHIN_S = 0.1
+"""Of a round trip; callers wait for less. One connection that has died must not hold up those behind it for longer."""
 
 _Waiting = tuple[Command, "asyncio.Future[Any]"]
 
@@ -22,11 +25,13 @@ class Companions:
     Args:
         link: carries them.
         doing: what they are for, as in "Redis could not ...".
+        within_s: longest duration of a round trip.
     """
 
-    def __init__(self, link: RedisLink, doing: str) -> None:
+    def __init__(self, link: RedisLink, doing: str, within_s: float = _WITHIN_S) -> None:
         self._link = link
         self._doing = doing
+        self._within_s = within_s
         self._waiting: list[_Waiting] = []
         self._is_under_way = False
         self._carrier: asyncio.Task[None] | None = None
@@ -43,7 +48,10 @@ class Companions:
             return await answer
         self._is_under_way = True
         try:
-            return await self._link.send(command, self._doing)
+            (found,) = await self._answers([command])
+            if isinstance(found, StoreUnavailable):
+                raise found
+            return found
         finally:
             if self._waiting:
                 self._carrier = asyncio.create_task(self._carry())
@@ -56,7 +64,7 @@ class Companions:
             while self._waiting:
                 batch = [each for each in self._waiting[:_MOST_TOGETHER] if not each[1].done()]
                 del self._waiting[:_MOST_TOGETHER]
-                _hand_out(batch, await self._link.send_each([command for command, _ in batch], self._doing))
+                _hand_out(batch, await self._answers([command for command, _ in batch]))
         finally:
             self._is_under_way = False
             message = f"Redis could not {self._doing}: the round trip was given up; ask again"
@@ -64,6 +72,16 @@ class Companions:
             self._waiting.clear()
             for answer in without_answer:
                 answer.set_exception(StoreUnavailable(message))
+
+    async def _answers(self, commands: Sequence[Command]) -> list[Any]:
+        try:
+            async with asyncio.timeout(self._within_s):
+                return await self._link.send_each(commands, self._doing)
+        except TimeoutError:
+            message = (
+                f"Redis could not {self._doing}: no answer within {self._within_s:g} s; check its load and the network"
+            )
+            return [StoreUnavailable(message) for _ in commands]
 
 
 def _hand_out(batch: list[_Waiting], found: list[Any]) -> None:

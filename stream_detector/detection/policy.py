@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from stream_detector.domain.decisions import Limit, Mode
+from stream_detector.domain.decisions import MAX_STREAMS, Limit, Mode
 
 Risk = Annotated[float, Meta(gt=0, le=1)]
 DurationSeconds = Annotated[float, Meta(ge=60, le=31_536_000)]
@@ -54,7 +54,7 @@ class Throttle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Per window; 0 for any number."""
     output_tokens: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
     """The same."""
-    streams: Annotated[int, Meta(ge=0, le=1000)] = 0
+    streams: Annotated[int, Meta(ge=0, le=MAX_STREAMS)] = 0
     """Calls that are open at the same time; 0 for any number."""
     mark: bool = False
     """Whether calls that pass are marked, too."""

@@ -1,7 +1,7 @@
 """Decisions: what the worker says about a subject, until when, and why. Version 1 on the wire."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
@@ -50,6 +50,10 @@ class Subject(Struct, frozen=True):
     key: Annotated[str, Meta(min_length=1, max_length=256)]
 
 
+MAX_STREAMS: Final = 256
+"""Open calls of one client that are kept apart: each costs every check of a limit 0.5 us."""
+
+
 class Limit(Struct, frozen=True):
     """A rate: `requests` per `window_s` seconds, in bursts of at most `burst`; perhaps of tokens, too."""
 
@@ -59,7 +63,7 @@ class Limit(Struct, frozen=True):
     input_tokens: Annotated[int, Meta(ge=1)] | None = None
     """Per window, whenever in it; None for any number."""
     output_tokens: Annotated[int, Meta(ge=1)] | None = None
-    streams: Annotated[int, Meta(ge=1)] | None = None
+    streams: Annotated[int, Meta(ge=1, le=MAX_STREAMS)] | None = None
     """Calls that are open at the same time; None for any number."""
 
     @property

@@ -23,7 +23,9 @@ from stream_detector.domain.errors import ConfigError
 
 MAX_CLIENT_CHARS = 256
 _MAX_VALUE_CHARS = 16_384
-_SCHEME = re.compile(r"^(?:bearer|basic|apikey|token) +", re.IGNORECASE)
+_SCHEME = re.compile(r"^([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]+")
+_KEY = re.compile(r"[!-+\--~]+")
+"""One credential: no spaces, and no comma, which would join several headers."""
 _FORWARDED = re.compile(r'(?:^|;)(URI|Subject|Hash)=("(?:[^"\\]|\\.)*"|[^;"]*)', re.IGNORECASE)
 _DIGEST_BYTES = 16
 
@@ -82,11 +84,24 @@ class Identity(Struct, frozen=True):
             case Evidence.ID:
                 return value
             case Evidence.KEY:
-                return self._hashed("key", _SCHEME.sub("", value).strip())
+                return self._of_key(value.lstrip())
             case Evidence.JWT:
                 return self._of_token(_SCHEME.sub("", value).strip())
             case Evidence.CERTIFICATE:
                 return self._hashed("certificate", _bearer_of(value))
+
+    def _of_key(self, value: str) -> str | None:
+        """However a credential is written, it is one: any scheme before it, and any spelling of Base64 in Basic."""
+        scheme = _SCHEME.match(value)
+        key = (value[scheme.end() :] if scheme else value).rstrip()
+        if not _KEY.fullmatch(key):
+            return None
+        if scheme and scheme[1].lower() == "basic":
+            try:
+                key = base64.b64decode(key + "=" * (-len(key) % 4)).decode("utf-8", "surrogateescape")
+            except (binascii.Error, ValueError):
+                return None
+        return self._hashed("key", key)
 
     def _of_token(self, token: str) -> str | None:
         claims = _claims(token)

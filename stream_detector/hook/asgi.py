@@ -10,6 +10,7 @@
 Source: ASGI specification 3.0, HTTP 2.5 and lifespan 2.0.
 """
 
+import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -83,6 +84,7 @@ class EnforcingMiddleware:
         self._observer = observer
         self._client_of = client_of
         self._identity = identity
+        self._settling: set[asyncio.Task[None]] = set()
         self._timer = timer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,7 +111,14 @@ class EnforcingMiddleware:
             await self._app(scope, receive, _adding(given.for_client, send))
         finally:
             if spent.call and client is not None:
-                await self._guard.settle(client, spent.use())
+                await self._settle(client, spent.use())
+
+    async def _settle(self, client: str, use: Use) -> None:
+        """Settle also where the call was cancelled, and goes on being cancelled, as by a scope of anyio."""
+        settling = asyncio.create_task(self._guard.settle(client, use))
+        self._settling.add(settling)
+        settling.add_done_callback(self._settling.discard)
+        await asyncio.shield(settling)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Start before the application does, and end before it ends."""

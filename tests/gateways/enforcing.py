@@ -10,7 +10,7 @@ from gateways.fronts import Reply
 from gateways.openai_model import OpenAiModel
 from gateways.steps import call_until, decide
 from msgspec import Struct
-from servers.processes import ServerProcess, accepts_connections
+from servers.processes import ServerProcess, accepts_connections, wait_until
 
 from stream_detector.domain.decisions import Action, Limit, Origin
 
@@ -90,6 +90,11 @@ class Program:
     def until(self, key: str, status: int, within_s: float = 5.0) -> Reply:
         """Call until the status is this one."""
         return call_until(lambda: self.call(key), status, key, within_s)
+
+    def limit_to_a_thousand(self, caller: Caller) -> None:
+        """Throttle a client that stays within its limit, and wait until that shows."""
+        self.decide(caller.client, Action.THROTTLE, limit=Limit(requests=1000, window_s=3600.0, burst=1000))
+        wait_until(lambda: "ratelimit" in self.call(caller.key).headers, "the client is limited")
 
     def rest(self) -> None:
         """Make it as it was for the next test, but for the clients that have been decided about."""

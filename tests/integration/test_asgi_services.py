@@ -175,8 +175,7 @@ def test_what_was_decided_before_it_started_holds_for_its_first_call(starter: St
 
 def test_without_redis_a_throttled_client_passes(starter: Starter, private_redis: RedisServer, alice: Caller) -> None:
     service = starter.start()
-    service.decide(alice.client, Action.THROTTLE, limit=TWO_AN_HOUR)
-    service.until(alice.key, 429)
+    service.limit_to_a_thousand(alice)
     private_redis.stop()
     assert service.call(alice.key).status == 200
 
@@ -185,8 +184,7 @@ def test_without_redis_a_throttled_client_is_refused_where_that_is_wanted(
     starter: Starter, private_redis: RedisServer, alice: Caller, bob: Caller
 ) -> None:
     closed = starter.start(failure="closed")
-    closed.decide(alice.client, Action.THROTTLE, limit=TWO_AN_HOUR)
-    closed.until(alice.key, 429)
+    closed.limit_to_a_thousand(alice)
     private_redis.stop()
     closed.model.heard.clear()
     assert closed.call(alice.key).status == 503

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 import pytest
 from gateways.hooks import NOON_S, HandClock, RecordingObserver, decision
 
@@ -215,6 +216,22 @@ def test_a_call_is_open_until_its_answer_has_ended() -> None:
         return [during[0]["status"], after[0]["status"]]
 
     assert on_one_loop(bench, story) == [429, 200]
+
+
+def test_a_call_that_a_scope_of_anyio_cancels_is_open_no_more() -> None:
+    limit = Limit(requests=1000, window_s=3600.0, burst=1000, streams=1)
+    bench = Bench(decision("alice", Action.THROTTLE, limit=limit))
+
+    async def story() -> int:
+        bench.app.may_end.clear()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(bench.call, ALICE)
+            await bench.app.arrived.wait()
+            tasks.cancel_scope.cancel()
+        bench.app.may_end.set()
+        return int((await bench.call(ALICE))[0]["status"])
+
+    assert on_one_loop(bench, story) == 200
 
 
 @pytest.mark.parametrize(("used", "second"), [(100_000, 429), (0, 200)])

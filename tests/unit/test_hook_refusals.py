@@ -5,7 +5,7 @@ from gateways.asking import on_a_loop
 from gateways.hooks import NOON_S, FakeLimiter
 
 from stream_detector.domain.decisions import Limit, Subject, SubjectKind
-from stream_detector.domain.limits import Admission, Ask
+from stream_detector.domain.limits import Admission, Ask, Use
 from stream_detector.hook.refusals import Refusals
 
 TOM = Subject(SubjectKind.CLIENT, "tom")
@@ -42,23 +42,37 @@ async def test_another_client_and_another_limit_are_asked_about() -> None:
 
 
 @on_a_loop
-async def test_a_call_that_needs_less_than_the_refused_one_is_asked_about() -> None:
+async def test_a_call_that_needs_another_amount_than_the_refused_one_is_asked_about() -> None:
     limiter = FakeLimiter(REFUSED)
     refusals = Refusals(limiter)
-    await refusals.admit(TOM, LIMIT, NOON_S, Ask(requests=5))
-    limiter.answer = PASSED
-
-    assert not (await refusals.admit(TOM, LIMIT, NOON_S, Ask(requests=6))).allowed
-    assert (await refusals.admit(TOM, LIMIT, NOON_S, Ask(requests=1))).allowed
+    for other in (Ask(requests=1), Ask(requests=6), Ask(requests=5, output_tokens=7)):
+        limiter.answer = REFUSED
+        await refusals.admit(TOM, LIMIT, NOON_S, Ask(requests=5))
+        limiter.answer = PASSED
+        assert not (await refusals.admit(TOM, LIMIT, NOON_S, Ask(requests=5, call="another"))).allowed
+        assert (await refusals.admit(TOM, LIMIT, NOON_S, other)).allowed
 
 
 @pytest.mark.parametrize("part", ["input_tokens", "output_tokens", "streams"])
 @on_a_loop
-async def test_where_calls_are_settled_every_call_is_asked_about(part: str) -> None:
+async def test_where_calls_are_settled_a_refusal_stands_for_a_second(part: str) -> None:
     limiter = FakeLimiter(REFUSED)
     refusals = Refusals(limiter)
     limit = Limit(requests=6, window_s=60.0, **{part: 3})
     await refusals.admit(TOM, limit, NOON_S)
     limiter.answer = PASSED
 
+    assert not (await refusals.admit(TOM, limit, NOON_S + 0.9)).allowed
+    assert (await refusals.admit(TOM, limit, NOON_S + 1.0)).allowed
+
+
+@on_a_loop
+async def test_a_settled_call_may_make_room_at_once() -> None:
+    limiter = FakeLimiter(REFUSED)
+    refusals = Refusals(limiter)
+    limit = Limit(requests=6, window_s=60.0, streams=3)
+    await refusals.admit(TOM, limit, NOON_S)
+    limiter.answer = PASSED
+
+    await refusals.settle(TOM, limit, NOON_S, Use(call="1"))
     assert (await refusals.admit(TOM, limit, NOON_S)).allowed

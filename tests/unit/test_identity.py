@@ -33,6 +33,7 @@ def test_what_no_call_event_could_carry_is_no_id(value: str | None) -> None:
 def test_a_key_becomes_a_hash_that_shows_nothing_of_it() -> None:
     client = KEYS.of("Bearer sk-live-0123456789")
     assert client == KEYS.of("sk-live-0123456789") == KEYS.of("bearer   sk-live-0123456789 ")
+    assert client == KEYS.of("Bearer\tsk-live-0123456789") == KEYS.of("Key sk-live-0123456789")
     assert client is not None
     assert client.startswith("k_")
     assert len(client) == 34
@@ -41,7 +42,15 @@ def test_a_key_becomes_a_hash_that_shows_nothing_of_it() -> None:
     assert client != Identity(Evidence.KEY, salt=b"another salt of bytes").of("sk-live-0123456789")
 
 
-@pytest.mark.parametrize("value", ["", "Bearer ", "Bearer    ", " "])
+def test_every_spelling_of_basic_is_one_client() -> None:
+    assert KEYS.of("Basic YWxpY2U6a2V5MQ==") == KEYS.of("basic YWxpY2U6a2V5MR==") == KEYS.of("Basic YWxpY2U6a2V5MQ")
+    assert KEYS.of("Basic YWxpY2U6a2V5MQ==") is not None
+    assert KEYS.of("Basic YWxpY2U6a2V5MQ==") != KEYS.of("Basic YWxpY2U6a2V5Mg==")
+
+
+@pytest.mark.parametrize(
+    "value", ["", "Bearer ", "Bearer    ", " ", "Bearer bearer sk-1", "sk-1,junk", "Bearer sk\u00e9", "Basic x"]
+)
 def test_no_key_is_nobody(value: str) -> None:
     assert KEYS.of(value) is None
 
