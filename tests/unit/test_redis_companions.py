@@ -127,3 +127,19 @@ async def test_nobody_waits_for_ever_when_a_round_trip_breaks() -> None:
     assert first.result() == "one"
     with pytest.raises(StoreUnavailable, match="could not ask"):
         await second
+
+
+@on_a_loop
+async def test_a_round_trip_without_an_answer_holds_nobody_up_for_long() -> None:
+    link = Link()
+    companions = Companions(link, "ask", within_s=0.01)  # type: ignore[arg-type]
+    first, second = await asked(companions, "1", "2")
+    for lost in (first, second):
+        with pytest.raises(StoreUnavailable, match="no answer within 0.01 s"):
+            await lost
+
+    patient = Companions(link, "ask")  # type: ignore[arg-type]
+    (third,) = await asked(patient, "3")
+    await link.answer("three")
+    assert third.result() == "three"
+    assert link.trips == [[("1",)], [("2",)], [("3",)]]
