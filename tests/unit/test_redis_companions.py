@@ -135,7 +135,7 @@ async def test_a_round_trip_without_an_answer_holds_nobody_up_for_long() -> None
     companions = Companions(link, "ask", within_s=0.01)  # type: ignore[arg-type]
     first, second = await asked(companions, "1", "2")
     for lost in (first, second):
-        with pytest.raises(StoreUnavailable, match="no answer within 0.01 s"):
+        with pytest.raises(StoreUnavailable, match="no answer within"):
             await lost
 
     patient = Companions(link, "ask")  # type: ignore[arg-type]
