@@ -89,7 +89,7 @@ class CollectorApp:
             return problem(refusal)
 
     async def _read(self, route: Route, posted: Posted) -> Found:
-        found = await asyncio.get_running_loop().run_in_executor(self._executor, route.read, posted, self._discretion)
+        found = await asyncio.get_running_loop().run_in_executor(self._executor, route.take, posted, self._discretion)
         self._observer.read(route.source, events=len(found.events), skipped=found.skipped, left_out=len(found.left_out))
         return found
 

@@ -46,8 +46,8 @@ class Message(Protocol):
         """None for a tombstone."""
 
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]:
-        """Record headers."""
+    def headers(self) -> Sequence[tuple[str, bytes | None]]:
+        """Record headers; their values may be null."""
 
 
 class Inbox(Protocol):
@@ -149,8 +149,8 @@ class TopicReader:
             detail = f"{len(body)} bytes, must be at most {self._most_bytes} in a record; write smaller batches"
             error = MalformedCall(RejectReason.TOO_LARGE, detail)
             return Found(refused=[Rejected(0, error, len(body), {})], unreadable=True)
-        headers = {name.lower(): value.decode("utf-8", "replace") for name, value in message.headers}
-        return to.route.read(Posted(body, _kind(to.route, body, headers), to.part, headers), self._discretion)
+        headers = {name.lower(): (value or b"").decode("utf-8", "replace") for name, value in message.headers}
+        return to.route.take(Posted(body, _kind(to.route, body, headers), to.part, headers), self._discretion)
 
 
 def _kind(route: Route, body: bytes, headers: Mapping[str, str]) -> str:

@@ -33,6 +33,15 @@ class Route(Struct, frozen=True):
     signal: otlp.Signal | None = None
     """Of OTLP, which has answers of its own."""
 
+    def take(self, posted: Posted, discretion: Discretion) -> Found:
+        """Read a body; one that shows a mistake of ours is refused as a whole, and ends nobody who reads many."""
+        try:
+            return self.read(posted, discretion)
+        except Exception as error:  # noqa: BLE001 - counted as a refusal, and told to the operator by the writer
+            found = Found(unreadable=True)
+            found.refuse(0, error, len(posted.body))
+            return found
+
 
 def routes(client_attribute: str, field_map: FieldMap | None) -> dict[str, Route]:
     """Every path that takes events.

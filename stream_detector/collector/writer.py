@@ -90,6 +90,8 @@ class Writer:
         self._buffered = 0
         self._work = asyncio.Event()
         self._said_s = -math.inf
+        self._reported: set[str] = set()
+        """Kinds of unforeseen errors; as few as there are lines that raise them."""
         self.is_ready = False
         """Kafka took the last write, or answered at the start."""
 
@@ -108,6 +110,7 @@ class Writer:
             StoreUnavailable: nothing is remembered of it; send it again.
         """
         size = len(found.events) + len(found.refused)
+        self._report(found)
         if not self.is_ready:
             raise StoreUnavailable(_AGAIN)
         if self._buffered and self._buffered + size > self._most_buffered:
@@ -195,6 +198,13 @@ class Writer:
             )
             for each in refused
         ]
+
+    def _report(self, found: Found) -> None:
+        """Tell of our own mistakes, each kind once: whoever can send a document could fill the log otherwise."""
+        for kind in found.unforeseen.keys() - self._reported:
+            self._reported.add(kind)
+            trace = found.unforeseen[kind]
+            _log.error("collector: refused a document for a mistake of ours; please report this: %s\n%s", kind, trace)
 
     def _failed(self, error: StreamDetectorError) -> None:
         self._observer.failed()

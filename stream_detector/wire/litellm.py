@@ -23,6 +23,7 @@ import msgspec
 from stream_detector.domain.addresses import network_of
 from stream_detector.domain.calls import ApiCall, Params, Sketch
 from stream_detector.domain.errors import MalformedCall, RejectReason
+from stream_detector.wire.sources import values
 
 Payload = Mapping[str, Any]
 
@@ -137,7 +138,7 @@ def _when(payload: Payload) -> float:
 
 def _wished(payload: Payload, metadata: Payload, start_s: float) -> dict[str, object]:
     """Optional fields, not checked yet."""
-    end_s = payload.get("endTime")
+    end_s = values.number(payload.get("endTime"))
     ok = payload.get("status") == "success"
     return {
         "org": metadata.get("user_api_key_org_id") or metadata.get("user_api_key_team_id"),
@@ -147,7 +148,7 @@ def _wished(payload: Payload, metadata: Payload, start_s: float) -> dict[str, ob
         "route": metadata.get("user_api_key_request_route"),
         "model": payload.get("model_group") or payload.get("model"),
         "status": 200 if ok else _error_status(_mapping(payload.get("error_information"))),
-        "latency_ms": (end_s - start_s) * 1000 if isinstance(end_s, float | int) else None,
+        "latency_ms": None if end_s is None else (end_s - start_s) * 1000,
         "stream": payload.get("stream") or _mapping(payload.get("model_parameters")).get("stream") or None,
         "input_tokens": payload.get("prompt_tokens") or None,
         "output_tokens": payload.get("completion_tokens") if ok else None,

@@ -1,7 +1,8 @@
 """Whatever bytes arrive, a mapping answers: with calls that a worker reads, with refusals, or with nothing."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,10 @@ _PLAIN = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=8,
 )
+_HUGE = st.sampled_from([1, -1]).map(lambda sign: sign * 10**400)
+"""No float is as large."""
+_MESSAGES = st.lists(st.fixed_dictionaries({}, optional={"role": _PLAIN, "content": _PLAIN}), min_size=1, max_size=3)
+_ANY = _PLAIN | _HUGE | _MESSAGES | _MESSAGES.map(json.dumps)
 
 
 def _otlp(signal: otlp.Signal, encoding: otlp.Encoding) -> Callable[[bytes], Found]:
@@ -52,7 +57,8 @@ each_reader = pytest.mark.parametrize("name", _READERS)
 
 
 def _assert_usable(found: Found) -> None:
-    """A worker reads every call of it, and every refusal can be written."""
+    """A worker reads every call of it, every refusal can be written, and none was a surprise."""
+    assert found.unforeseen == {}
     calls = [event.call for event in found.events if event.call.client]
     for record in wire.pack(calls, max_bytes=10_000):
         assert wire.decode(record, max_bytes=1 << 20).rejected == []
@@ -91,12 +97,54 @@ def test_a_body_that_breaks_off_is_answered(name: str, length: int) -> None:
 def test_any_value_in_any_field_is_answered(name: str, data: st.DataObject) -> None:
     read, sound = _READERS[name]
     document = json.loads(sound)
-    fields = data.draw(st.dictionaries(st.sampled_from(sorted(document)), _PLAIN, max_size=4))
+    fields = data.draw(st.dictionaries(st.sampled_from(sorted(document)), _ANY, max_size=4))
     _assert_usable(read(json.dumps(document | fields).encode()))
 
 
-@given(attributes=st.dictionaries(st.sampled_from([str(each["key"]) for each in samples.genai()]), _PLAIN, max_size=5))
+@pytest.mark.parametrize(
+    "value", [10**400, -(10**400), [{"role": []}], [{"role": {}}]], ids=lambda each: str(each)[:12]
+)
+@pytest.mark.parametrize("name", [name for name in _READERS if "protobuf" not in name])
+def test_the_oddest_values_are_answered_in_every_field(name: str, value: object) -> None:
+    read, sound = _READERS[name]
+    for place in _places(json.loads(sound)):
+        _assert_usable(read(json.dumps(_with(json.loads(sound), place, value)).encode()))
+
+
+def _places(content: object) -> Iterator[tuple[str | int, ...]]:
+    """Every place in a document, from the outermost."""
+    inner = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, value in inner:
+        yield (key,)
+        yield from ((key, *place) for place in _places(value))
+
+
+def _with(content: Any, place: tuple[str | int, ...], value: object) -> object:  # noqa: ANN401 - JSON of any shape
+    first, *rest = place
+    content[first] = _with(content[first], tuple(rest), value) if rest else value
+    return content
+
+
+@pytest.mark.parametrize("field", ["messages", "model.temperature"])
+@given(value=_ANY)
+def test_any_value_deep_in_a_mapped_document_is_answered(field: str, value: object) -> None:
+    document = samples.foreign()
+    document["request"] = {"id": "req-1", "messages": "Why?", field: value}
+    _assert_usable(_READERS["mapped"][0](samples.as_json(document)))
+
+
+@pytest.mark.parametrize("name", ["logs", "spans"])
+@given(data=st.data())
+def test_any_field_of_a_span_or_record_is_answered(name: str, data: st.DataObject) -> None:
+    item = samples.span() if name == "spans" else samples.record()
+    fields = data.draw(st.dictionaries(st.sampled_from(sorted(item)), _ANY | _HUGE.map(str), max_size=3))
+    export = samples.traces(item | fields) if name == "spans" else samples.logs(item | fields)
+    _assert_usable(_READERS[name][0](samples.as_json(export)))
+
+
+@given(attributes=st.dictionaries(st.sampled_from([str(each["key"]) for each in samples.genai()]), _ANY, max_size=5))
 def test_any_attribute_is_answered(attributes: dict[str, object]) -> None:
-    pairs = [{"key": key, "value": value} for key, value in attributes.items()]
+    kind = {str: "stringValue", int: "intValue", float: "doubleValue", bool: "boolValue"}
+    pairs = [{"key": key, "value": {kind.get(type(each), "x"): each}} for key, each in attributes.items()]
     given_too = [each for each in samples.genai() if each["key"] not in attributes]
     _assert_usable(_READERS["spans"][0](samples.as_json(samples.traces(samples.span(1, given_too + pairs)))))

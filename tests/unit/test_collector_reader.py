@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from gateways.asking import on_a_loop, until
 from msgspec import Struct
+from msgspec.structs import replace
 
 from stream_detector.collector.reader import TopicReader
 from stream_detector.collector.routes import routes
@@ -27,7 +28,7 @@ class Message(Struct):
     value: bytes | None
     topic: str = "lines"
     partition: int = 2
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 class FakeInbox:
@@ -185,6 +186,32 @@ async def test_tombstones_and_large_records_are_acknowledged_too() -> None:
     (refused,) = [each for _, found, _ in reading.writer.taken for each in found.refused]
     assert refused.error.reason is RejectReason.TOO_LARGE
     assert sorted(reading.observer.statuses) == [200, 200, 400]
+
+
+@on_a_loop
+async def test_a_header_without_a_value_is_an_empty_one() -> None:
+    reading = Reading()
+    async with reading.running():
+        reading.inbox.messages = [Message(1, _call(1).value, headers=[("trace", None)])]
+        await until(lambda: _holds(reading.inbox.acknowledged == 1), "acknowledged")
+    assert reading.observer.statuses == [200]
+
+
+@on_a_loop
+async def test_a_mistake_of_ours_costs_one_record_and_does_not_end_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(_posted: object, _discretion: object) -> Found:
+        raise ZeroDivisionError
+
+    route = replace(_ROUTES["/v1/calls"], read=stumble)
+    monkeypatch.setitem(_ROUTES, "/v1/calls", route)
+    reading = Reading()
+    async with reading.running():
+        reading.inbox.messages = [_call(1)]
+        await until(lambda: _holds(reading.inbox.acknowledged == 1), "acknowledged")
+    ((_, found, place),) = reading.writer.taken
+    assert (place, [str(each.error.reason) for each in found.refused]) == (Place("lines", 2, 1), ["invalid_field"])
+    assert "ZeroDivisionError" in found.refused[0].error.detail
+    assert reading.observer.statuses == [400]
 
 
 def test_topics_and_halves_are_understood() -> None:

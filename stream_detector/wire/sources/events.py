@@ -1,6 +1,6 @@
 """What comes of a document: an event, a refusal with its reason, or nothing, because it tells of no call.
 
-1. A bad document harms nobody: its neighbours go on, and it carries its reason.
+1. A bad document harms nobody: its neighbours go on, and it carries its reason. So it does where the mistake is ours.
 2. Text becomes a sketch here, at once, and what names a client its id. Neither goes any further: not into an event, a
    refusal or a note.
 3. A wrong field that a call can do without is left out, with a note: clients choose their own user agent and parameters,
@@ -21,6 +21,7 @@ from stream_detector.domain.errors import MalformedCall, RejectReason
 from stream_detector.domain.identity import Evidence, Identity
 from stream_detector.domain.validation import explain, shorten
 from stream_detector.wire.calls import Rejected
+from stream_detector.wire.sources import refusals
 
 Sketching = Callable[[str], Sketch]
 """`detection.sketching.Sketcher.sketch`."""
@@ -87,6 +88,13 @@ class Found(Struct):
     """Fields that were left out, and why; at most a thousand."""
     unreadable: bool = False
     """Nothing could be read at all."""
+    unforeseen: dict[str, str] = field(default_factory=dict)
+    """Mistakes of ours that documents have shown: their kind, and where; they are refused, too."""
+
+    def refuse(self, index: int, error: Exception, size_bytes: int) -> None:
+        """Refuse a document for an error that nobody thought of."""
+        self.unforeseen.setdefault(refusals.kind_of(error), refusals.trace_of(error))
+        self.refused.append(Rejected(index, refusals.unforeseen(error), size_bytes, {}))
 
 
 def unreadable(body: bytes, detail: str) -> Found:
@@ -121,17 +129,24 @@ def gather(
     for index, document in enumerate(documents):
         draft: Draft | ApiCall | None = None
         try:
-            draft = read(document)
-            if isinstance(draft, Draft):
-                found.events.append(_shape(draft, discretion, part, found.left_out))
-            elif draft is not None:
-                found.events.append(Event(part, draft))
-            else:
-                found.skipped += 1
-        except (MalformedCall, *UNDECODABLE) as error:
-            fields = _readable(draft.fields, discretion.identity) if isinstance(draft, Draft) else {}
-            found.refused.append(Rejected(index, _explained(error), size(document), fields))
+            try:
+                draft = read(document)
+                _sort_in(found, draft, discretion, part)
+            except (MalformedCall, *UNDECODABLE) as error:
+                fields = _readable(draft.fields, discretion.identity) if isinstance(draft, Draft) else {}
+                found.refused.append(Rejected(index, refusals.explained(error), size(document), fields))
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not cost its neighbours; it is counted
+            found.refuse(index, error, size(document))
     return found
+
+
+def _sort_in(found: Found, draft: Draft | ApiCall | None, discretion: Discretion, part: Part) -> None:
+    if isinstance(draft, Draft):
+        found.events.append(_shape(draft, discretion, part, found.left_out))
+    elif draft is not None:
+        found.events.append(Event(part, draft))
+    else:
+        found.skipped += 1
 
 
 def id_of(*content: object) -> str:
@@ -222,13 +237,6 @@ def _longest() -> dict[str, int]:
 
 _CUT: Final = _longest()
 """Texts that may be cut; what names a client or an address may not."""
-
-
-def _explained(error: Exception) -> MalformedCall:
-    if isinstance(error, MalformedCall):
-        return error
-    detail = "nested too deeply" if isinstance(error, RecursionError) else f"not valid: {error}"
-    return MalformedCall(RejectReason.UNREADABLE, detail)
 
 
 def _readable(fields: Mapping[str, object], identity: Identity) -> dict[str, str]:

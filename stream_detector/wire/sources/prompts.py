@@ -32,7 +32,7 @@ def _asked(messages: list[object]) -> list[object]:
     asked: list[object] = []
     for message in messages:
         role = message.get("role") if isinstance(message, dict) else None
-        if role in _ANSWERS:
+        if isinstance(role, str) and role in _ANSWERS:
             asked = []
         elif role == "user":
             asked.append(message)

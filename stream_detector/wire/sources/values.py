@@ -38,17 +38,19 @@ def number(value: object) -> float | None:
 
 
 def whole(value: object) -> int | None:
-    """A whole number; text that says one counts.
+    """A whole number of at most 30 digits; text that says one counts.
 
-    >>> whole("42"), whole(3.0), whole(3.5), whole("x")
-    (42, 3, None, None)
+    >>> whole("42"), whole(3.0), whole(3.5), whole("x"), whole(10**400)
+    (42, 3, None, None, None)
     """
     if isinstance(value, str) and value.isascii() and value.removeprefix("-").isdigit() and len(value) <= _MOST_DIGITS:
         return int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    found = number(value)
-    return int(found) if found is not None and found.is_integer() else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        found = number(value)
+        if found is None or not found.is_integer():
+            return None
+        value = int(found)
+    return value if abs(value) < 10**_MOST_DIGITS else None
 
 
 def truth(value: object) -> bool | None:
