@@ -3,7 +3,7 @@
 1. It runs for every call, whatever the request says: LiteLLM lets some requests switch guardrails off.
 2. A refusal is an `HTTPException` with a text: LiteLLM adds the guardrail's name and mode to any other detail.
 3. LiteLLM counts a raised 429 as a guardrail that failed, so the guardrail says itself how it ended.
-4. The mark goes to the model among the request's extra headers. What a client sends under its name is removed.
+4. The mark goes to the model among the request's extra headers. What a client may not say is removed before it is judged.
 5. LiteLLM looks for some hooks in the class itself, so nobody may inherit from this one.
 6. A call is remembered by LiteLLM's own object of it, and by an id of ours in its metadata: LiteLLM's call id is the
    client's to choose.
@@ -22,7 +22,8 @@ from litellm.integrations.custom_guardrail import CustomGuardrail
 from litellm.types.guardrails import GuardrailEventHooks
 
 from stream_detector.domain.limits import Ask, Use
-from stream_detector.hook.answers import MARK_HEADER, Answer, Dialect, Headers, answer
+from stream_detector.hook.answers import Answer, Dialect, answer
+from stream_detector.hook.litellm_requests import RequestData, forbid_hiding, forbid_marks, mark
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.resident import ResidentGuard
 from stream_detector.wire.litellm import client_of
@@ -31,8 +32,6 @@ _CALL: Final = "stream_detector_call"
 _LITELLMS_OWN: Final = frozenset({"content-type", "content-length"})
 """LiteLLM writes the body, in the form that OpenAI's clients expect."""
 _DECIDED: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
-
-RequestData = MutableMapping[str, Any]
 
 
 @final
@@ -77,6 +76,8 @@ class EnforcingGuardrail(CustomGuardrail):  # type: ignore[misc]  # it has no ty
             HTTPException: it may not pass.
         """
         started, call = self._timer(), uuid.uuid4().hex
+        forbid_marks(data)
+        forbid_hiding(data)
         client = client_of(user_api_key_dict.api_key, user_api_key_dict.user_id)
         verdict = await self._guard.check(client, lambda: Ask(call=call))
         given = answer(verdict, Dialect.HTTP)
@@ -84,7 +85,7 @@ class EnforcingGuardrail(CustomGuardrail):  # type: ignore[misc]  # it has no ty
         if given.status != HTTPStatus.OK:
             self._say_why(data, given.status)
             raise _refusal(given)
-        _mark(data, given.for_model)
+        mark(data, given.for_model)
         if verdict.limit is not None:
             _metadata_of(data)[_CALL] = call
             if data.get("litellm_logging_obj") is not None:
@@ -152,13 +153,3 @@ def _metadata_of(data: Mapping[str, Any]) -> MutableMapping[str, Any]:
 def _refusal(given: Answer) -> HTTPException:
     headers = {name: value for name, value in given.headers if name not in _LITELLMS_OWN}
     return HTTPException(given.status, HTTPStatus(given.status).phrase, headers)
-
-
-def _mark(data: RequestData, marks: Headers) -> None:
-    """Let exactly these marks go to the model."""
-    for name in ("headers", "extra_headers"):
-        sent = data.get(name)
-        if isinstance(sent, dict) and any(str(field).lower() == MARK_HEADER for field in sent):
-            data[name] = {field: value for field, value in sent.items() if str(field).lower() != MARK_HEADER}
-    if marks:
-        data["extra_headers"] = {**(data.get("extra_headers") or {}), **dict(marks)}

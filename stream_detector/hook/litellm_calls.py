@@ -2,7 +2,8 @@
 
 1. A call is reported once, though LiteLLM logs some twice. It is told by its id and its start, because the id alone is the
    client's to choose.
-2. What cannot be used is counted and said in the log, and harms nobody.
+2. No client keeps a call, or what it asks, from being reported, whether our guardrail runs, too, or not.
+3. What cannot be used is counted and said in the log, and harms nobody.
 """
 
 import logging
@@ -14,6 +15,7 @@ from litellm.integrations.custom_logger import CustomLogger
 
 from stream_detector.domain.calls import ApiCall, Sketch
 from stream_detector.domain.errors import MalformedCall
+from stream_detector.hook.litellm_requests import RequestData, forbid_hiding
 from stream_detector.wire.litellm import Payload, call_of
 
 _REMEMBERED = 10_000
@@ -36,6 +38,17 @@ class CallReporter(CustomLogger):  # type: ignore[misc]  # it has no types
         self._seen: OrderedDict[tuple[object, object], None] = OrderedDict()
         self.unusable = 0
         """Calls that could not be reported."""
+
+    async def async_pre_call_hook(
+        self,
+        user_api_key_dict: object,  # noqa: ARG002
+        cache: object,  # noqa: ARG002
+        data: RequestData,
+        call_type: str,  # noqa: ARG002
+    ) -> RequestData:
+        """A call begins."""
+        forbid_hiding(data)
+        return data
 
     async def async_log_success_event(
         self,

@@ -23,9 +23,16 @@ ROOT = Path(__file__).parents[2]
 FILES = ROOT / "deploy" / "gateways" / "litellm"
 LITELLM = ROOT / ".cache" / "litellm" / "bin" / "litellm"
 TWO_AN_HOUR = Limit(requests=2, window_s=3600.0, burst=2)
+ONE_RESERVATION = Limit(requests=1000, window_s=3600.0, burst=1000, output_tokens=600)
+"""A call reserves 500 tokens and uses 5, so that the next one passes as soon as it is settled."""
 _NEWCOMERS = iter(range(EXTRA_KEYS))
 MARK = "x-stream-detector-mark"
 SALT = "salt of this test"
+QUESTION = [{"role": "user", "content": "What colour is zinnober-4711?"}]
+SKETCH = Sketcher(SALT.encode()).sketch("What colour is zinnober-4711?")
+_MORE_FROM_CLIENTS = ("general_settings:", "general_settings:\n  allow_client_side_credentials: true")
+"""Else LiteLLM itself refuses some of what clients try."""
+_FORGED = {"X_Stream_Detector_Mark": "1", "x-kept": "1"}
 
 pytestmark = pytest.mark.skipif(not LITELLM.exists(), reason="LiteLLM is not installed; run `make servers`")
 
@@ -39,7 +46,7 @@ class Starter:
     def start(self, failure: str = "open") -> Program:
         model = self._resources.enter_context(OpenAiModel())
         for name in ("config.yaml", "keys.py"):
-            text = (FILES / name).read_text().replace("127.0.0.1:8000", model.address)
+            text = (FILES / name).read_text().replace("127.0.0.1:8000", model.address).replace(*_MORE_FROM_CLIENTS)
             (self._folder / name).write_text(with_extra_keys(text, "sk-of-") if name == "keys.py" else text)
         port = free_port()
         program = Program(
@@ -163,6 +170,34 @@ def test_the_model_learns_of_a_mark_and_the_client_does_not(proxy: Program, alic
     assert MARK not in proxy.model.heard[-1].headers
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"extra_headers": _FORGED},
+        {"extra_headers": list(_FORGED.items())},
+        {"provider_specific_header": {"custom_llm_provider": "openai", "extra_headers": _FORGED}},
+        {"provider_specific_header": [{"custom_llm_provider": "openai", "extra_headers": _FORGED}]},
+        {"extra_body": {"extra_headers": _FORGED}},
+    ],
+)
+def test_nobody_marks_itself_in_a_body(proxy: Program, alice: Caller, fields: dict[str, object]) -> None:
+    assert proxy.call(alice.key, None, **fields).status == 200
+    heard = {name.replace("_", "-") for name in proxy.model.heard[-1].headers}
+    assert MARK not in heard
+
+
+@pytest.mark.parametrize("headers", [["x-kept"], [["x-kept", "1"]], "x-kept", 7])
+def test_extra_headers_that_are_none_keep_no_call_open_and_off_no_mark(
+    proxy: Program, alice: Caller, headers: object
+) -> None:
+    proxy.decide(alice.client, Action.THROTTLE, limit=ONE_RESERVATION, mark="canary-7")
+    wait_until(lambda: "ratelimit" in proxy.call(alice.key).headers, "alice sees her limit")
+    proxy.until(alice.key, 200)
+    wait_until(lambda: proxy.call(alice.key, extra_headers=headers).status == 200, "a call passes")
+    assert proxy.model.heard[-1].headers[MARK] == "canary-7"
+    proxy.until(alice.key, 200)
+
+
 def test_a_throttled_clients_calls_that_pass_can_be_marked_too(proxy: Program, alice: Caller) -> None:
     proxy.decide(alice.client, Action.THROTTLE, limit=Limit(1000, 3600.0, 1000), mark="canary-7")
 
@@ -198,17 +233,25 @@ def test_a_stream_is_open_until_its_end(proxy: Program, alice: Caller) -> None:
 
 
 def test_a_call_counts_with_the_tokens_that_it_used(proxy: Program, alice: Caller) -> None:
-    limit = Limit(requests=1000, window_s=3600.0, burst=1000, output_tokens=600)
-    proxy.decide(alice.client, Action.THROTTLE, limit=limit)
+    proxy.decide(alice.client, Action.THROTTLE, limit=ONE_RESERVATION)
     wait_until(lambda: "ratelimit" in proxy.call(alice.key).headers, "alice sees her limit")
     for _ in range(5):
-        proxy.until(alice.key, 200)  # a call reserves 500 tokens and uses 5
+        proxy.until(alice.key, 200)
+
+
+@pytest.mark.parametrize("fields", [{"no-log": True}, {"no_log": True}])
+def test_a_call_counts_with_its_tokens_though_its_client_wants_it_not_logged(
+    proxy: Program, alice: Caller, fields: dict[str, object]
+) -> None:
+    proxy.decide(alice.client, Action.THROTTLE, limit=ONE_RESERVATION)
+    wait_until(lambda: "ratelimit" in proxy.call(alice.key).headers, "alice sees her limit")
+    for _ in range(3):
+        wait_until(lambda: proxy.call(alice.key, **fields).status == 200, "the call before is settled")
 
 
 def test_without_redis_a_throttled_key_passes(starter: Starter, private_redis: RedisServer, alice: Caller) -> None:
     proxy = starter.start()
-    proxy.decide(alice.client, Action.THROTTLE, limit=TWO_AN_HOUR)
-    proxy.until(alice.key, 429)
+    proxy.limit_to_a_thousand(alice)
     private_redis.stop()
     assert proxy.call(alice.key).status == 200
 
@@ -217,8 +260,7 @@ def test_without_redis_a_throttled_key_is_refused_where_that_is_wanted(
     starter: Starter, private_redis: RedisServer, alice: Caller, bob: Caller
 ) -> None:
     closed = starter.start("closed")
-    closed.decide(alice.client, Action.THROTTLE, limit=TWO_AN_HOUR)
-    closed.until(alice.key, 429)
+    closed.limit_to_a_thousand(alice)
     private_redis.stop()
     closed.model.heard.clear()
     assert closed.call(alice.key).status == 503
@@ -233,11 +275,10 @@ def test_every_call_is_reported_once_and_without_its_text(
     proxy.until(bob.key, 403)
     began_s = time.time()
     same_id = {"x-litellm-call-id": "chosen by the client"}
-    question = [{"role": "user", "content": "What colour is zinnober-4711?"}]
     for _ in range(3):
-        assert proxy.call(alice.key, same_id, messages=question, temperature=0.25, user="end user").status == 200
+        assert proxy.call(alice.key, same_id, messages=QUESTION, temperature=0.25, user="end user").status == 200
     proxy.model.go_on.set()
-    assert proxy.call(alice.key, same_id, messages=question, stream=True).status == 200
+    assert proxy.call(alice.key, same_id, messages=QUESTION, stream=True).status == 200
     assert proxy.call(bob.key, same_id).status == 403
     assert proxy.call("sk-of-nobody", same_id).status == 401
     last = caller("sk-key-of-carol")
@@ -251,11 +292,49 @@ def test_every_call_is_reported_once_and_without_its_text(
     assert (first.input_tokens, first.output_tokens, first.finish, first.model) == (7, 5, "stop", "m")
     assert first.params is not None
     assert (first.params.temperature, first.user) == (0.25, "end user")
-    assert first.sketch == Sketcher(SALT.encode()).sketch("What colour is zinnober-4711?")
+    assert first.sketch == SKETCH
     assert [call.status for call in collector.of(bob.client, since_s=began_s)] == [403]
     assert collector.of(caller("sk-of-nobody").client) == []
     assert b"zinnober" not in b"".join(collector.bodies)
     assert b"sk-" not in b"".join(collector.bodies)
+
+
+@pytest.mark.parametrize(
+    ("headers", "fields"),
+    [
+        ({}, {"no-log": True}),
+        ({}, {"no_log": True}),
+        ({"x-litellm-disable-callbacks": "CallReporter, custom_logger, stream_detector.litellm.calls"}, {}),
+        ({"x-litellm-enable-message-redaction": "true"}, {}),
+        ({"litellm-enable-message-redaction": "true"}, {}),
+        ({}, {"turn_off_message_logging": True}),
+        ({}, {"metadata": {"turn_off_message_logging": True}}),
+        ({}, {"metadata": '{"turn_off_message_logging": "true"}'}),
+        ({}, {"litellm_metadata": {"turn_off_message_logging": True}}),
+        ({}, {"litellm_params": {"metadata": {"turn_off_message_logging": True}, "no-log": True}}),
+        ({}, {"metadata": {"headers": {"x-litellm-enable-message-redaction": "true"}}}),
+    ],
+)
+def test_no_client_hides_a_call_or_what_it_asks(
+    proxy: Program, collector: ListeningCollector, alice: Caller, headers: dict[str, str], fields: dict[str, object]
+) -> None:
+    for stream in (False, True):
+        proxy.model.go_on.set()
+        began_s = time.time()
+        assert proxy.call(alice.key, headers, messages=QUESTION, stream=stream, **fields).status == 200
+        wait_until(lambda since_s=began_s: bool(collector.of(alice.client, since_s=since_s)), "the call is reported")
+        assert [call.sketch for call in collector.of(alice.client, since_s=began_s)] == [SKETCH]
+
+
+def test_a_refused_call_tells_what_was_asked_though_its_client_wants_it_redacted(
+    proxy: Program, collector: ListeningCollector, alice: Caller
+) -> None:
+    proxy.decide(alice.client, Action.BLOCK)
+    proxy.until(alice.key, 403)
+    began_s, hiding = time.time(), {"x-litellm-enable-message-redaction": "true"}
+    assert proxy.call(alice.key, hiding, messages=QUESTION, turn_off_message_logging=True).status == 403
+    wait_until(lambda: bool(collector.of(alice.client, since_s=began_s)), "the call is reported")
+    assert [call.sketch for call in collector.of(alice.client, since_s=began_s)] == [SKETCH]
 
 
 def test_calls_wait_for_a_collector_that_is_away(proxy: Program, collector: ListeningCollector, alice: Caller) -> None:
