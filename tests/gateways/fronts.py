@@ -1,7 +1,9 @@
 """Real gateways with the files of deploy/gateways: addresses are changed, lines marked "fail open" undone if asked."""
 
+import contextlib
 import http.client
 import shutil
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,7 +15,7 @@ _FILES = _ROOT / "deploy" / "gateways"
 _ENVOY = _ROOT / ".cache" / "envoy" / "bin" / "envoy"
 _MARK = "# fail open"
 _MARK_INSTEAD = "# fail open: or DENY_ALL"
-GATEWAY, HOOK, HOOK_GRPC, MODEL, SPARE = (f"127.0.0.1:{port}" for port in (8080, 9109, 9111, 8000, 8079))
+GATEWAY, HOOK, HOOK_GRPC, MODEL = (f"127.0.0.1:{port}" for port in (8080, 9109, 9111, 8000))
 """Addresses in the files."""
 
 
@@ -32,6 +34,8 @@ class Kind(Struct, frozen=True):
     """Its file tells the hook how many tokens a call has used."""
     hook_settings: Mapping[str, object] = {}
     """That it needs beyond its address."""
+    changes: tuple[tuple[str, str], ...] = ()
+    """What an operator would write into its files instead of what."""
 
 
 class Reply(Struct, frozen=True):
@@ -109,10 +113,12 @@ class Front:
             HOOK: hook,
             HOOK_GRPC: hook,
             MODEL: model,
-            SPARE: f"127.0.0.1:{free_port()}",
         }
         for path in (_FILES / (kind.folder or kind.name)).iterdir():
-            (folder / path.name).write_text(_changed(path.read_text(), addresses, fails_open=fails_open))
+            text = path.read_text()
+            for old, new in kind.changes:
+                text = text.replace(old, new)
+            (folder / path.name).write_text(_changed(text, addresses, fails_open=fails_open))
         program = kind.program()
         assert program, f"{kind.name} is not installed"
         self._process = ServerProcess(
@@ -133,6 +139,16 @@ class Front:
         finally:
             connection.close()
 
+    def shout(self, data: bytes) -> bytes:
+        """Send bytes that it need not accept; the beginning of what it says to them."""
+        with (
+            socket.create_connection(("127.0.0.1", self._port), timeout=10) as connection,
+            contextlib.suppress(ConnectionError),
+        ):
+            connection.sendall(data)
+            return connection.recv(100)
+        return b""
+
     def close(self) -> None:
         self._process.stop()
 
@@ -143,6 +159,7 @@ def _changed(text: str, addresses: Mapping[str, str], *, fails_open: bool) -> st
         text = text.replace(old, new)
         old_port, new_port = old.rpartition(":")[2], new.rpartition(":")[2]
         text = text.replace(f"port_value: {old_port}", f"port_value: {new_port}")
+        text = text.replace(f"http://:{old_port} ", f"http://:{new_port} ")
     if fails_open:
         return text
     kept = [line for line in text.splitlines(keepends=True) if not line.rstrip().endswith(_MARK)]

@@ -1,12 +1,14 @@
 """Real gateways with the files of deploy/gateways, a real hook and a real Redis: what a client gets, and the model sees."""
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from gateways.fronts import KINDS, Kind, Reply
-from gateways.installations import Installation
+from gateways.installations import KEYS, Installation
 from gateways.model import ANSWER
 from servers.processes import wait_until
 from servers.redis_server import RedisServer
@@ -15,6 +17,10 @@ from stream_detector.domain.decisions import Action, Limit, Origin
 
 TWO_AN_HOUR = Limit(requests=2, window_s=3600.0, burst=2)
 THOUSAND_AN_HOUR = Limit(requests=1000, window_s=3600.0, burst=1000)
+MOST_FIELDS = 100
+"""Of a call to Envoy, and to the hook, by default."""
+FIELDS_OF_A_CALL = 5
+"""Those of every call of the tests."""
 PROBLEM = "https://iana.org/assignments/http-problem-types#"
 
 
@@ -68,6 +74,62 @@ def test_a_call_passes_unchanged_and_nobody_names_itself(installation: Installat
     assert not any(value for value in seen.headers.get_all("x-stream-detector-mark", []))
 
     assert installation.call("bob", x_client_id="alice").status == 403, "a header of the client opened the gate"
+
+
+def test_a_client_cannot_take_away_what_the_gateway_tells_the_model(installation: Installation) -> None:
+    installation.decide("alice", Action.MARK)
+    installation.decide("bob", Action.BLOCK)
+    installation.until("bob", 403)  # the hook has heard of alice before
+    headers = {"connection": "close, x-stream-detector-mark, x-request-id, x-client-id"}
+
+    assert installation.front.call(KEYS["alice"], headers).status == 200
+    (seen,) = installation.model.seen
+    assert seen.headers["x-stream-detector-mark"] == "1"
+    assert seen.headers["x-client-id"] == "alice"
+    assert seen.headers["x-request-id"]
+    assert installation.front.call(KEYS["bob"], headers).status == 403
+
+
+def test_names_with_underscores_do_not_reach_the_model(installation: Installation) -> None:
+    twins = {"x_client_id": "carol", "x_stream_detector_mark": "forged", "x-stream_detector-mark": "forged"}
+    assert installation.front.call(KEYS["alice"], twins).status == 200
+    (seen,) = installation.model.seen
+    assert [name for name in seen.headers if "_" in name] == []
+
+
+def test_a_key_in_another_case_is_no_key(installation: Installation) -> None:
+    assert installation.front.call(KEYS["alice"].upper()).status == 401
+    assert installation.model.seen == []
+
+
+def test_a_call_to_another_host_is_judged_like_any_other(installation: Installation) -> None:
+    installation.decide("bob", Action.BLOCK)
+    installation.until("bob", 403)
+    assert installation.call("bob", host="api.example.com").status == 403
+    assert installation.call("alice", host="api.example.com").body == ANSWER
+
+
+def test_a_client_with_as_many_header_fields_as_a_gateway_takes_is_judged(
+    kind: Kind, installation: Installation
+) -> None:
+    installation.decide("bob", Action.BLOCK)
+    installation.until("bob", 403)
+    many = {f"x-p{number}": "1" for number in range(MOST_FIELDS - FIELDS_OF_A_CALL)}
+    assert installation.front.call(KEYS["bob"], many).status == (431 if kind.name == "caddy" else 403)
+
+
+def test_a_call_that_the_hook_could_not_answer_opens_the_gate_for_no_other(installation: Installation) -> None:
+    installation.decide("bob", Action.BLOCK)
+    installation.until("bob", 403)
+    for size_bytes in (60_000, 200_000, 800_000):
+        installation.front.shout(b"GET / HTTP/1.1\r\nHost: hook\r\nX-A: " + b"a" * size_bytes + b"\r\n\r\n")
+        assert installation.call("bob").status == 403
+
+    installation.hook.freeze()
+    assert installation.call("bob").status == 200
+    os.killpg(installation.hook.pid, signal.SIGCONT)
+    wait_until(lambda: installation.hook.ask("bob") == 403, "the hook goes on")
+    assert installation.call("bob").status == 403
 
 
 def test_a_throttled_client_gets_429_and_the_model_never_hears_of_it(installation: Installation) -> None:
