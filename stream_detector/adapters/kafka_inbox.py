@@ -2,7 +2,9 @@
 
 1. What `read` returned counts as read when `acknowledge` has returned; until then a new member gets it again.
 2. A rebalance waits for what is under way, so that the next owner of a partition does not repeat it.
-3. A new group begins with the oldest record. A topic that is not there yet is joined within ten seconds of being made.
+3. A record with a header that aiokafka cannot decode is passed over, and told; so are those behind it in its batch, which is
+   that of one producer.
+4. A new group begins with the oldest record. A topic that is not there yet is joined within ten seconds of being made.
 """
 
 import asyncio
@@ -12,10 +14,12 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka import errors as kafka_errors
 
-from stream_detector.domain.errors import StoreUnavailable
+from msgspec import Struct
+
+from stream_detector.domain.errors import MalformedCall, RejectReason, StoreUnavailable
 
 _POLL_MS = 500
 _MOST_RECORDS = 100
@@ -24,11 +28,24 @@ _METADATA_MS = 10_000
 _SETTLE_S = 5.0
 """Shorter than the broker waits for members to rejoin."""
 _STOP_S = 5.0
+_NO_TEXT = MalformedCall(
+    RejectReason.UNREADABLE, "a header's name is not UTF-8, here or before in the batch; write text"
+)
 _log = logging.getLogger(__name__)
 
 
+class _Undecodable(Struct, frozen=True):
+    """Stands for a record that aiokafka cannot decode."""
+
+    topic: str
+    partition: int
+    offset: int
+    value: MalformedCall
+    headers: tuple[()] = ()
+
+
 class KafkaInbox:
-    """Implements `collector.reader.Inbox`; its messages are aiokafka's `ConsumerRecord`s.
+    """Implements `collector.reader.Inbox`; its messages are aiokafka's `ConsumerRecord`s, or say why there is none.
 
     Args:
         bootstrap_servers: `host:port`, comma-separated.
@@ -57,7 +74,7 @@ class KafkaInbox:
         """
         try:
             consumer = self._consumer or await self._open()
-            found = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MOST_RECORDS)
+            found = await _fetched(consumer)
         except (kafka_errors.KafkaError, TimeoutError) as error:
             message = f"topics {', '.join(self._topics)}: cannot be read ({error!r}); check the broker, and our rights"
             raise StoreUnavailable(message) from error
@@ -134,12 +151,51 @@ class _Patience(ConsumerRebalanceListener):  # type: ignore[misc]
         """Nothing to prepare."""
 
 
+async def _fetched(consumer: AIOKafkaConsumer) -> dict[TopicPartition, list[Any]]:
+    """What is there, by partition.
+
+    Asked for one partition at a time: where aiokafka cannot decode a record, it forgets what it took of others in the same
+    call, and that partition stays where it was.
+    """
+    found: dict[TopicPartition, list[Any]] = {}
+    try:
+        found |= await consumer.getmany(timeout_ms=_POLL_MS, max_records=1)  # of the one that has waited longest
+        for partition in [*found, *(consumer.assignment() - found.keys())] if found else []:
+            most = _MOST_RECORDS - sum(map(len, found.values()))
+            if most > 0:
+                for each, records in (await consumer.getmany(partition, max_records=most)).items():
+                    found.setdefault(each, []).extend(records)
+    except UnicodeDecodeError:
+        await _one_by_one(consumer, found)
+    return found
+
+
+async def _one_by_one(consumer: AIOKafkaConsumer, found: dict[TopicPartition, list[Any]]) -> None:
+    """Add what is there, and stand-ins for records that cannot be decoded."""
+    for partition in consumer.assignment():
+        with suppress(kafka_errors.IllegalStateError):  # it is ours no more
+            while len(found.get(partition, ())) < _MOST_RECORDS and await _lag(consumer, partition):
+                try:
+                    records = (await consumer.getmany(partition, timeout_ms=_POLL_MS, max_records=1)).get(partition, [])
+                except UnicodeDecodeError:
+                    offset = await consumer.position(partition)
+                    consumer.seek(partition, offset + 1)
+                    records = [_Undecodable(partition.topic, partition.partition, offset, _NO_TEXT)]
+                found.setdefault(partition, []).extend(records)
+                if not records:
+                    break
+
+
+async def _lag(consumer: AIOKafkaConsumer, partition: TopicPartition) -> int:
+    end = consumer.highwater(partition)
+    return 0 if end is None else max(end - await consumer.position(partition), 0)
+
+
 async def _waiting(consumer: AIOKafkaConsumer) -> Mapping[str, int]:
     found: Counter[str] = Counter()
     for partition in consumer.assignment():
-        end = consumer.highwater(partition)
         with suppress(kafka_errors.IllegalStateError):  # it is ours no more
-            found[partition.topic] += 0 if end is None else max(end - await consumer.position(partition), 0)
+            found[partition.topic] += await _lag(consumer, partition)
     return found
 
 

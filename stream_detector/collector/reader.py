@@ -42,8 +42,8 @@ class Message(Protocol):
         """Where it lies."""
 
     @property
-    def value(self) -> bytes | None:
-        """None for a tombstone."""
+    def value(self) -> bytes | MalformedCall | None:
+        """None for a tombstone; an error for a record that cannot be decoded."""
 
     @property
     def headers(self) -> Sequence[tuple[str, bytes | None]]:
@@ -145,6 +145,8 @@ class TopicReader:
         body = message.value
         if body is None:
             return Found(skipped=1)
+        if isinstance(body, MalformedCall):
+            return Found(refused=[Rejected(0, body, 0, {})], unreadable=True)
         if len(body) > self._most_bytes:
             detail = f"{len(body)} bytes, must be at most {self._most_bytes} in a record; write smaller batches"
             error = MalformedCall(RejectReason.TOO_LARGE, detail)

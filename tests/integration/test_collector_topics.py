@@ -106,6 +106,32 @@ def test_what_cannot_be_used_becomes_a_dead_letter_that_says_where_it_lies(
         assert installation.collector.metric("bodies_total", state="unreadable") == 2
 
 
+class _NotUtf8(str):
+    """A header's name as other producers may write it; ours would encode it."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:  # noqa: ARG002 - as text has it
+        return b"\xff\xfe"
+
+
+def test_headers_that_are_no_text_harm_no_other_batch(kafka_topics: KafkaTopics, tmp_path: Path) -> None:
+    topic, quiet = kafka_topics.create(2), kafka_topics.create(2)
+    bad = Sent(None, b"{}", 1, headers=[(_NotUtf8("name"), b"x")])
+    records = [each._replace(partition=place % 2) for place, each in enumerate(_numbered(1, 300))]
+    for batch in (records[:150], [bad], records[150:], [bad]):
+        kafka_topics.produce(topic, batch)
+    kafka_topics.produce(quiet, _numbered(301, 310))
+    with installed(kafka_topics, tmp_path, collector_topics=f"{topic}=calls,{quiet}=calls") as installation:
+        _wait_calls(installation, 310)
+        wait_until(lambda: len(installation.letters()) == 2, "two dead letters", 60)
+
+        assert _ids(installation.calls()) == [f"req-{number}" for number in range(1, 311)]
+        letters = [(each.topic, each.partition, each.offset, str(each.reason)) for each in installation.letters()]
+        assert letters == [(topic, 1, offset, "unreadable") for offset in (75, 151)]
+        wait_until(lambda: installation.collector.metric("lag_records") == 0, "nothing is left to read")
+
+
 def test_halves_from_two_topics_become_one_call(kafka_topics: KafkaTopics, tmp_path: Path) -> None:
     asked, answered = kafka_topics.create(), kafka_topics.create()
     half = {"id": "req-1", "ts": samples.NOON_S, "client": "acct-7", "ip": "192.0.2.17"}
