@@ -16,7 +16,6 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka import errors as kafka_errors
-
 from msgspec import Struct
 
 from stream_detector.domain.errors import MalformedCall, RejectReason, StoreUnavailable
