@@ -186,6 +186,12 @@ def test_a_refusal_is_told_from_an_answer(chain: Chain, alice: Caller) -> None:
     assert (call.status, call.finish) == (200, "refusal")
 
 
+def test_no_client_hides_a_call(chain: Chain, alice: Caller) -> None:
+    assert chain.proxy.call(alice.key, messages=QUESTION, **{"no-log": True}).status == 200
+    (call,) = chain.calls_of(alice)
+    assert call.sketch == SKETCH
+
+
 def test_of_many_calls_at_a_time_each_arrives_once(chain: Chain, alice: Caller) -> None:
     users = {f"user {number}" for number in range(60)}
     with ThreadPoolExecutor(6) as threads:

@@ -49,6 +49,19 @@ def test_a_request_that_hides_nothing_stays_as_it_is() -> None:
     assert data == kept
 
 
+@pytest.mark.parametrize("field", ["metadata", "litellm_metadata"])
+def test_nothing_that_hides_is_left(field: str) -> None:
+    headers = {"x-litellm-enable-message-redaction": "1", "litellm-enable-message-redaction": "1", "x-request-id": "1"}
+    data: dict[str, Any] = {
+        "no-log": True,
+        "no_log": True,
+        field: {"headers": headers, **REDACT},
+        "litellm_params": {"metadata": dict(REDACT)},
+    }
+    forbid_hiding(data)
+    assert data == {field: {"headers": {"x-request-id": "1"}}, "litellm_params": {"metadata": {}}}
+
+
 def test_what_litellm_has_understood_already_is_forgotten_too() -> None:
     understood = {**REDACT, "langfuse_host": "of somebody"}
     call = SimpleNamespace(standard_callback_dynamic_params=understood)
