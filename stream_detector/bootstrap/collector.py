@@ -149,7 +149,7 @@ def _app_of(settings: Settings, parts: _Parts) -> CollectorApp:
     return CollectorApp(
         routes=parts.paths,
         writer=parts.writer,
-        bodies=BodyReader(settings.collector_max_body_bytes),
+        bodies=BodyReader(settings.collector_max_body_bytes, executor=parts.executor),
         discretion=parts.discretion,
         executor=parts.executor,
         observer=parts.observer,

@@ -80,8 +80,9 @@ class CollectorApp:
             kind = _kind(route, headers)
             part = _part(request.query_string)
             encoding = headers.get("content-encoding", "").strip().lower()
-            with self._bodies.room(headers.get("content-length"), encoding):
-                body = await self._bodies.read(chunks, encoding)
+            with self._bodies.room() as room:
+                length = headers.get("content-length")
+                body = await self._bodies.read(chunks, room, length=length, encoding=encoding)
                 found = await self._read(route, Posted(body, kind, part, headers))
                 del body
             return await self._store(route, found, kind)
