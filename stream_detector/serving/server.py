@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.embed import Server
@@ -79,6 +79,7 @@ async def serve(
         backlog=1024,
         ssl_cert=tls.certificate if tls else None,
         ssl_key=tls.key if tls else None,
+        ssl_protocol_min=SSLProtocols.tls12,  # the newest that Envoy and nginx before 1.23.4 speak by default
         log_level=LogLevels.error,
         log_dictconfig=_LOGGING,
     )

@@ -7,22 +7,66 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
+import msgspec
 import pytest
 from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationStub
 from gateways.asking import hear
 from gateways.envoy_questions import about
+from gateways.fronts import KINDS, Kind
+from gateways.installations import Installation
 from msgspec import Struct
 from running.hook_process import HookProcess
 from running.worker_process import environment
 from servers.processes import free_port
+from servers.redis_server import RedisServer
 
+from stream_detector.domain.decisions import Action
 from stream_detector.domain.errors import ConfigError
 from stream_detector.serving.tls import Tls
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl, which makes certificates, is missing")
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "gateways.md"
+CERTIFICATE = "/etc/ssl/hook.pem"
+"""On the page."""
+_ENVOY = """\
+    transport_socket:
+      name: envoy.transport_sockets.tls
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+        common_tls_context:
+          validation_context:
+            trusted_ca: {filename: /etc/ssl/hook.pem}
+            match_typed_subject_alt_names: [{san_type: DNS, matcher: {exact: hook.internal}}]
+"""
+_NGINX = """\
+        proxy_pass https://stream_detector_hook/check-nginx;
+        proxy_ssl_verify on;
+        proxy_ssl_trusted_certificate /etc/ssl/hook.pem;
+        proxy_ssl_name hook.internal;
+"""
+_CADDY = """\
+\t\t\ttls_trusted_ca_certs /etc/ssl/hook.pem
+\t\t\ttls_server_name hook.internal
+"""
+_HOOKS_CLUSTER = "  - name: stream_detector_hook\n    type: STATIC\n"
+LINES = {
+    "envoy": ((_HOOKS_CLUSTER, _HOOKS_CLUSTER + _ENVOY),),
+    "envoy-grpc": ((_HOOKS_CLUSTER, _HOOKS_CLUSTER + _ENVOY),),
+    "nginx": (("        proxy_pass http://stream_detector_hook/check-nginx;\n", _NGINX),),
+    "haproxy": (
+        ("global\n", "global\n    httpclient.ssl.ca-file /etc/ssl/hook.pem\n"),
+        ('local HOOK = "http://', 'local HOOK = "https://'),
+        ("local headers = {\n", 'local headers = {\n        ["host"] = { "hook.internal" },\n'),
+    ),
+    "caddy": (("\t\ttransport http {\n", "\t\ttransport http {\n" + _CADDY),),
+}
+"""What has to be written into the file of each gateway instead of what."""
 
 
 class Pair(Struct, frozen=True):
@@ -35,7 +79,7 @@ class Pair(Struct, frozen=True):
 def make_pair(folder: Path, name: str) -> Pair:
     pair = Pair(folder / f"{name}.pem", folder / f"{name}.key")
     kind = ("-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1")
-    whom = ("-subj", "/CN=hook", "-addext", "subjectAltName=IP:127.0.0.1")
+    whom = ("-subj", "/CN=hook", "-addext", "subjectAltName=IP:127.0.0.1,DNS:hook.internal")
     files = ("-out", str(pair.certificate), "-keyout", str(pair.key))
     subprocess.run(["openssl", "req", *kind, *whom, *files], check=True, capture_output=True)
     return pair
@@ -44,6 +88,43 @@ def make_pair(folder: Path, name: str) -> Pair:
 @pytest.fixture
 def pair(tmp_path: Path) -> Pair:
     return make_pair(tmp_path, "hook")
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: str(kind.name))
+def kind(request: pytest.FixtureRequest, pair: Pair) -> Kind:
+    """A gateway that asks over TLS, and its hook."""
+    found: Kind = request.param
+    if found.program() is None:
+        pytest.skip(f"{found.name} is not installed; run `make servers`")
+    changes = tuple((old, new.replace(CERTIFICATE, str(pair.certificate))) for old, new in LINES[found.name])
+    settings = {"hook_tls_certificate": pair.certificate, "hook_tls_key": pair.key}
+    return msgspec.structs.replace(found, changes=changes, hook_settings={**found.hook_settings, **settings})
+
+
+@pytest.fixture
+def installation(kind: Kind, private_redis: RedisServer, tmp_path: Path) -> Iterator[Installation]:
+    with Installation(kind, private_redis, tmp_path, fails_open=False) as started:
+        yield started
+
+
+def test_gateways_ask_over_tls_with_the_lines_on_the_page(installation: Installation, kind: Kind) -> None:
+    page = PAGE.read_text()
+    for old, new in LINES[kind.name]:
+        assert [line for line in new.replace(old, "").splitlines() if line.strip() not in page] == []
+    installation.decide("alice", Action.BLOCK)
+    installation.until("alice", 403)
+    assert installation.call("bob").status == 200
+
+
+def test_gateways_do_not_believe_a_hook_with_a_certificate_of_others(
+    installation: Installation, pair: Pair, tmp_path: Path
+) -> None:
+    other = make_pair(tmp_path, "other")
+    pair.certificate.write_bytes(other.certificate.read_bytes())
+    stranger = installation.another_front("stranger")
+    installation.model.seen.clear()
+    assert stranger.call("key-of-alice").status in {502, 503}
+    assert installation.model.seen == []
 
 
 def test_with_a_certificate_both_ports_speak_tls_and_nothing_else(redis_url: str, pair: Pair, tmp_path: Path) -> None:
