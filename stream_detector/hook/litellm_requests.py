@@ -45,6 +45,8 @@ def forbid_hiding(data: RequestData) -> None:
     for name in _UNLOGGED:
         data.pop(name, None)
     for metadata in _metadata_of(data):
+        if not isinstance(metadata.get("tags", []), list):
+            del metadata["tags"]  # LiteLLM takes it for a list, stumbles, and tells its loggers nothing of the call
         headers = metadata.get("headers")
         if isinstance(headers, dict):
             for name in _REDACTING_HEADERS:

@@ -300,6 +300,8 @@ def test_every_call_is_reported_once_and_without_its_text(
     ("headers", "fields"),
     [
         ({}, {"no-log": True}),
+        ({}, {"metadata": {"tags": "no list"}}),
+        ({}, {"litellm_metadata": {"tags": 7}}),
         ({"x-litellm-enable-message-redaction": "true"}, {}),
         ({"litellm-enable-message-redaction": "true"}, {}),
         ({}, {"turn_off_message_logging": True}),

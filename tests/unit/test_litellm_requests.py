@@ -1,5 +1,6 @@
 """What a client says to LiteLLM that it may not say."""
 
+import copy
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,12 +38,9 @@ def test_headers_for_a_provider_may_have_any_form(scoped: object) -> None:
 
 
 def test_a_request_that_hides_nothing_stays_as_it_is() -> None:
-    data: dict[str, Any] = {
-        "model": "m",
-        "metadata": {"headers": {"x-request-id": "1"}, "a": "b"},
-        "litellm_metadata": 7,
-    }
-    kept = {**data, "metadata": {"headers": {"x-request-id": "1"}, "a": "b"}}
+    metadata = {"headers": {"x-request-id": "1"}, "tags": ["a"]}
+    data: dict[str, Any] = {"model": "m", "metadata": metadata, "litellm_metadata": 7}
+    kept = copy.deepcopy(data)
     forbid_marks(data)
     forbid_hiding(data)
     mark(data, [])
@@ -55,7 +53,7 @@ def test_nothing_that_hides_is_left(field: str) -> None:
     data: dict[str, Any] = {
         "no-log": True,
         "no_log": True,
-        field: {"headers": headers, **REDACT},
+        field: {"headers": headers, "tags": "no list", **REDACT},
         "litellm_params": {"metadata": dict(REDACT)},
     }
     forbid_hiding(data)
