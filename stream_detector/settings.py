@@ -24,7 +24,6 @@ from stream_detector.domain.verdicts import Failure
 PREFIX = "STREAM_DETECTOR_"
 _FOREIGN = frozenset({"STREAM_DETECTOR_DATA", "STREAM_DETECTOR_TEST_KAFKA", "STREAM_DETECTOR_TEST_REDIS"})
 """Variables of the tests and benchmarks, which the processes leave alone."""
-
 _SECRETS = frozenset({"hook_feed_token", "collector_token", "sketch_salt", "identity_salt"})
 _HIDDEN = "(hidden)"
 """What an error shows of a secret."""
@@ -32,7 +31,6 @@ _HIDDEN = "(hidden)"
 Port = Annotated[int, Meta(ge=0, le=65535)]
 PositiveSeconds = Annotated[float, Meta(gt=0, le=31_536_000)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
-
 
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 _TOPICS = tuple(f"{PREFIX}TOPIC_{name}" for name in ("CALLS", "DECISIONS", "DEAD"))
@@ -115,6 +113,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Port of the collector: events, `/metrics`, `/healthz`."""
     collector_grpc_port: Port = 0
     """Where Envoy streams its access logs over gRPC; 0 for nowhere."""
+    collector_tls_certificate: str = ""
+    """Path of the collector's certificate (PEM), for both of its ports; empty for plain text."""
+    collector_tls_key: str = ""
+    """Path of its key."""
     collector_token: Annotated[str, Meta(pattern=r"^([!-~]{16,256})?$")] = ""
     """Secret that senders show (`Authorization: Bearer`); empty for none."""
     collector_max_body_bytes: Annotated[int, Meta(ge=1024, le=104_857_600)] = 8_388_608
@@ -144,7 +146,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     addresses: str = ""
     """Path of a folder of address databases and lists (`adapters.address_book`), or of one database; empty for none."""
     log_level: Annotated[str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
-
     sketch_salt: Annotated[str, Meta(max_length=1024)] = ""
     """Secret that keys the sketches of prompts; the same at every hop. Empty: a public one, with a warning."""
 
@@ -180,9 +181,13 @@ def _check_together(settings: Settings) -> None:
     if len({settings.topic_calls, settings.topic_decisions, settings.topic_dead}) < len(_TOPICS):
         message = f"{', '.join(_TOPICS)}: must be three different names; each process reads one and writes the others"
         raise ConfigError(message)
-    if bool(settings.hook_tls_certificate) != bool(settings.hook_tls_key):
-        message = f"{PREFIX}HOOK_TLS_CERTIFICATE, {PREFIX}HOOK_TLS_KEY: must be set both or neither; name two PEM files"
-        raise ConfigError(message)
+    for whose in ("hook", "collector"):
+        names = f"{whose}_tls_certificate", f"{whose}_tls_key"
+        if len({bool(getattr(settings, name)) for name in names}) > 1:
+            message = (
+                f"{', '.join(PREFIX + name.upper() for name in names)}: must be set both or neither; name two PEM files"
+            )
+            raise ConfigError(message)
     if not settings.collector_token and not _LOOPBACK.fullmatch(settings.collector_host):
         message = (
             f"{PREFIX}COLLECTOR_HOST: must be an address of this machine alone, such as 127.0.0.1, "

@@ -17,6 +17,7 @@ from stream_detector.adapters.collector_metrics import PrometheusCollectorObserv
 from stream_detector.adapters.kafka_calls import KafkaCallLog
 from stream_detector.adapters.kafka_inbox import KafkaInbox
 from stream_detector.adapters.logs import configure
+from stream_detector.bootstrap.encryption import collector_tls_of
 from stream_detector.bootstrap.identity import identity_of
 from stream_detector.bootstrap.parts import sketcher_of
 from stream_detector.collector.bodies import BodyReader
@@ -30,6 +31,7 @@ from stream_detector.collector.writer import Writer
 from stream_detector.domain.errors import ConfigError
 from stream_detector.service.pairing import Pairing, PairingOptions
 from stream_detector.serving.server import serve
+from stream_detector.serving.tls import Tls
 from stream_detector.settings import PREFIX, Settings
 from stream_detector.wire.sources.events import Discretion
 from stream_detector.wire.sources.mapped import FieldMap
@@ -98,12 +100,13 @@ class _Parts(Struct, frozen=True):
     discretion: Discretion
     executor: Executor
     observer: PrometheusCollectorObserver
+    tls: Tls | None
 
 
 async def _run(
     settings: Settings, paths: Mapping[str, Route], topics: Mapping[str, TopicRoute], executor: Executor
 ) -> None:
-    stop = asyncio.Event()
+    stop, tls = asyncio.Event(), collector_tls_of(settings)
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
     observer = PrometheusCollectorObserver(
@@ -118,7 +121,7 @@ async def _run(
         timeout_s=settings.collector_kafka_timeout_s,
     )
     discretion = Discretion(sketcher_of(settings).sketch, identity_of(settings))
-    parts = _Parts(paths, topics, _writer_of(settings, log, observer), discretion, executor, observer)
+    parts = _Parts(paths, topics, _writer_of(settings, log, observer), discretion, executor, observer, tls)
     listen = partial(
         serve,
         host=settings.collector_host,
@@ -126,6 +129,7 @@ async def _run(
         stop_within_s=_STOP_WITHIN_S,
         on_listening=lambda _port: None,
         settings="collector_host, collector_port",
+        tls=tls,
     )
     try:
         async with _access_log(settings, parts, stop):
@@ -194,7 +198,7 @@ async def _access_log(settings: Settings, parts: _Parts, stop: asyncio.Event) ->
         token=settings.collector_token,
     )
     address = f"{settings.collector_host}:{settings.collector_grpc_port}"
-    serving = asyncio.create_task(serve_access_log(service, address=address, stop=stop))
+    serving = asyncio.create_task(serve_access_log(service, address=address, stop=stop, tls=parts.tls))
     serving.add_done_callback(lambda _: stop.set())
     try:
         yield

@@ -24,9 +24,8 @@ class Pace(Struct, frozen=True):
     """How fast a body must arrive, so that idle senders keep no room from others."""
 
     grace_s: float = 5.0
-    """Nothing need arrive for so long."""
+    """So far a sender may fall behind."""
     bytes_per_s: int = 16_384
-    """On average from then on."""
     within_s: float = 60.0
     """All of it."""
 
@@ -104,19 +103,21 @@ class BodyReader:
 
     async def _gathered(self, chunks: Chunks, room: Room) -> bytes:
         body, pace = bytearray(), self._pace
-        begun_s = asyncio.get_running_loop().time()
+        clock_s = asyncio.get_running_loop().time
+        end_s, until_s = clock_s() + pace.within_s, clock_s() + pace.grace_s
         try:
-            async with asyncio.timeout(min(pace.grace_s, pace.within_s)) as patience:
+            async with asyncio.timeout_at(min(end_s, until_s)) as patience:
                 async for chunk in chunks:
                     if len(body) + len(chunk) > self._most_bytes:
                         raise self._too_large()
                     self._hold(room, len(body) + len(chunk))
                     body += chunk
-                    earned_s = pace.grace_s + len(body) / pace.bytes_per_s
-                    patience.reschedule(begun_s + min(earned_s, pace.within_s))
+                    # Capped, so that nobody sends much at once and rests on it.
+                    until_s = min(until_s + len(chunk) / pace.bytes_per_s, clock_s() + pace.grace_s)
+                    patience.reschedule(min(end_s, until_s))
         except TimeoutError as error:
             message = (
-                f"the body must arrive with {pace.bytes_per_s} bytes a second, after {pace.grace_s:.0f} s, "
+                f"the body must arrive at {pace.bytes_per_s} bytes a second, with no pause above {pace.grace_s:.0f} s, "
                 f"and within {pace.within_s:.0f} s; send smaller batches"
             )
             raise Refusal(408, message) from error

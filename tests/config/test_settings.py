@@ -93,7 +93,9 @@ def test_with_a_token_the_collector_may_listen_anywhere() -> None:
     assert settings.collector_host == "0.0.0.0"  # noqa: S104
 
 
-@pytest.mark.parametrize("name", ["HOOK_TLS_CERTIFICATE", "HOOK_TLS_KEY"])
+@pytest.mark.parametrize(
+    "name", ["HOOK_TLS_CERTIFICATE", "HOOK_TLS_KEY", "COLLECTOR_TLS_CERTIFICATE", "COLLECTOR_TLS_KEY"]
+)
 def test_a_certificate_needs_its_key_and_a_key_its_certificate(name: str) -> None:
     with pytest.raises(ConfigError, match="must be set both or neither"):
         Settings.from_env({f"STREAM_DETECTOR_{name}": "/etc/hook.pem"})

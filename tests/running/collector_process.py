@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import ssl
 import sys
 import urllib.error
 import urllib.request
@@ -31,7 +32,9 @@ class CollectorProcess:
 
     def __init__(self, settings: Mapping[str, object], log: Path, port: int | None = None) -> None:
         port = port or free_port()
-        self.address = f"http://127.0.0.1:{port}"
+        certificate = settings.get("collector_tls_certificate")
+        self.address = f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
+        self._tls = ssl.create_default_context(cafile=str(certificate)) if certificate else None
         self.log = log
         command = [sys.executable, "-m", "stream_detector", "collector"]
         self._server = ServerProcess(command, log, environment({**settings, "collector_port": port}))
@@ -82,7 +85,7 @@ class CollectorProcess:
 
     def _ask(self, request: urllib.request.Request) -> Answer:
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - ours
+            with urllib.request.urlopen(request, timeout=30, context=self._tls) as answer:  # noqa: S310 - ours
                 return Answer(answer.status, dict(answer.headers), answer.read())
         except urllib.error.HTTPError as refusal:
             return Answer(refusal.code, dict(refusal.headers), refusal.read())

@@ -124,6 +124,16 @@ async def test_a_body_that_trickles_is_given_up() -> None:
 
 
 @on_a_loop
+async def test_nobody_rests_on_what_was_sent_at_once() -> None:
+    class Resting:
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"a" * 1000
+            await asyncio.Event().wait()
+
+    assert await _status(BodyReader(10_000, pace=Pace(grace_s=0.01, bytes_per_s=1, within_s=1e9)), Resting()) == 408
+
+
+@on_a_loop
 async def test_a_body_that_keeps_the_pace_may_take_longer_than_the_grace() -> None:
     class Steady:
         async def __aiter__(self) -> AsyncIterator[bytes]:

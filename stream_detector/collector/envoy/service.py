@@ -22,6 +22,7 @@ from stream_detector.collector.envoy.entries import record_of
 from stream_detector.collector.observer import CollectorObserver
 from stream_detector.collector.writer import Writer
 from stream_detector.domain.errors import ConfigError, StoreUnavailable
+from stream_detector.serving.tls import Tls
 from stream_detector.serving.unreadable import quieten
 from stream_detector.wire.sources.events import Discretion, Draft, Part, gather
 
@@ -84,13 +85,14 @@ class AccessLog:
         return None if record is None else Draft(record)
 
 
-async def serve_access_log(service: AccessLog, *, address: str, stop: asyncio.Event) -> None:
+async def serve_access_log(service: AccessLog, *, address: str, stop: asyncio.Event, tls: Tls | None = None) -> None:
     """Take streams until `stop` is set.
 
     Args:
         service: takes them.
         address: host:port.
         stop: ends it.
+        tls: certificate and key; None for plain text.
 
     Raises:
         ConfigError: the address cannot be listened on.
@@ -99,7 +101,11 @@ async def serve_access_log(service: AccessLog, *, address: str, stop: asyncio.Ev
     server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
     add_AccessLogServiceServicer_to_server(service, server)
     try:
-        server.add_insecure_port(address)
+        if tls is None:
+            server.add_insecure_port(address)
+        else:
+            pair = tls.key.read_bytes(), tls.certificate.read_bytes()
+            server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
     except RuntimeError as error:
         message = f"collector_host, collector_grpc_port: cannot listen on {address} ({error}); choose a free port"
         raise ConfigError(message) from error
