@@ -1,7 +1,7 @@
 # Everything a contributor runs. Needs python3 (3.11 or newer) and make; `make test` also Java and Maven (see .ci/servers).
 PYTHON ?= python3
-# Processes that run tests; each starts a broker and a store of its own.
-JOBS ?= 2
+# Processes that run tests; each starts a broker and a store of its own. They wait more than they work.
+JOBS ?= 3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
@@ -38,7 +38,7 @@ otelcol:  ## Build the OpenTelemetry Collector for its tests, with Go; once, a f
 	@.ci/otelcol
 
 test: check servers  ## Run the checks and all tests; PYTEST_ARGS="-k name" selects
-	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 bench: servers  ## Run the benchmarks of tests/benchmarks
 	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=tests $(BIN)/python $$script || exit 1; done
