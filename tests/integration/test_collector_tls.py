@@ -2,8 +2,6 @@
 
 import asyncio
 import ssl
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -16,7 +14,7 @@ from envoy.service.accesslog.v3.als_pb2_grpc import AccessLogServiceStub
 from gateways.asking import hear
 from reports import samples
 from running.collecting import installed
-from running.worker_process import environment
+from running.worker_process import started_in_vain
 from servers.certificates import make_pair, needs_openssl
 from servers.kafka_topics import KafkaTopics
 from servers.processes import accepts_connections, free_port, wait_until
@@ -62,14 +60,7 @@ def test_files_that_are_no_certificate_are_one_line_for_the_operator(tmp_path: P
     nothing = tmp_path / "nothing.pem"
     nothing.write_text("")
     settings = {"collector_tls_certificate": nothing, "collector_tls_key": nothing}
-    ended = subprocess.run(
-        [sys.executable, "-m", "stream_detector", "collector"],
-        env=environment(settings),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ended = started_in_vain("collector", settings)
     assert ended.returncode == 2
     line = ended.stderr.splitlines()[-1]
     assert "STREAM_DETECTOR_COLLECTOR_TLS_CERTIFICATE, STREAM_DETECTOR_COLLECTOR_TLS_KEY" in line

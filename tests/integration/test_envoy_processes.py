@@ -5,8 +5,6 @@ import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +20,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from prometheus_client.parser import text_string_to_metric_families
 from running.hook_process import HookProcess
-from running.worker_process import environment
+from running.worker_process import started_in_vain
 from servers.processes import accepts_connections, free_port, wait_until
 from servers.redis_server import RedisServer
 
@@ -157,14 +155,7 @@ def test_a_taken_port_is_one_line_for_the_operator(redis_url: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         settings = {"redis": redis_url, "hook_port": free_port(), "hook_grpc_port": port}
-        ended = subprocess.run(
-            [sys.executable, "-m", "stream_detector", "hook"],
-            env=environment(settings),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        ended = started_in_vain("hook", settings)
     assert ended.returncode == 2
     assert f"hook_grpc_port: cannot listen on 127.0.0.1:{port}" in ended.stderr.splitlines()[-1]
 

@@ -1,10 +1,8 @@
 """The hook with a certificate, on both ports."""
 
 import asyncio
-import shutil
 import ssl
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -18,9 +16,9 @@ from gateways.asking import hear
 from gateways.envoy_questions import about
 from gateways.fronts import KINDS, Kind
 from gateways.installations import Installation
-from msgspec import Struct
 from running.hook_process import HookProcess
-from running.worker_process import environment
+from running.worker_process import started_in_vain
+from servers.certificates import Pair, make_pair, needs_openssl
 from servers.processes import free_port
 from servers.redis_server import RedisServer
 
@@ -28,7 +26,7 @@ from stream_detector.domain.decisions import Action
 from stream_detector.domain.errors import ConfigError
 from stream_detector.serving.tls import Tls
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl, which makes certificates, is missing")
+pytestmark = needs_openssl
 
 
 PAGE = Path(__file__).parents[2] / "docs" / "gateways.md"
@@ -67,22 +65,6 @@ LINES = {
     "caddy": (("\t\ttransport http {\n", "\t\ttransport http {\n" + _CADDY),),
 }
 """What has to be written into the file of each gateway instead of what."""
-
-
-class Pair(Struct, frozen=True):
-    """A certificate of 127.0.0.1 that vouches for itself, and its key."""
-
-    certificate: Path
-    key: Path
-
-
-def make_pair(folder: Path, name: str) -> Pair:
-    pair = Pair(folder / f"{name}.pem", folder / f"{name}.key")
-    kind = ("-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1")
-    whom = ("-subj", "/CN=hook", "-addext", "subjectAltName=IP:127.0.0.1,DNS:hook.internal")
-    files = ("-out", str(pair.certificate), "-keyout", str(pair.key))
-    subprocess.run(["openssl", "req", *kind, *whom, *files], check=True, capture_output=True)
-    return pair
 
 
 @pytest.fixture
@@ -168,14 +150,7 @@ def test_a_client_that_does_not_trust_the_certificate_is_not_answered(
 def test_a_key_of_another_certificate_is_one_line_for_the_operator(pair: Pair, tmp_path: Path) -> None:
     other = make_pair(tmp_path, "other")
     settings = {"hook_tls_certificate": pair.certificate, "hook_tls_key": other.key, "hook_grpc_port": free_port()}
-    ended = subprocess.run(
-        [sys.executable, "-m", "stream_detector", "hook"],
-        env=environment(settings),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ended = started_in_vain("hook", settings)
     assert ended.returncode == 2
     (line,) = ended.stderr.splitlines()
     assert "STREAM_DETECTOR_HOOK_TLS_CERTIFICATE, STREAM_DETECTOR_HOOK_TLS_KEY" in line

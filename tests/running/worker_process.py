@@ -22,6 +22,18 @@ def environment(settings: Mapping[str, object]) -> dict[str, str]:
     return others | {PREFIX + name.upper(): str(value) for name, value in settings.items()}
 
 
+def started_in_vain(command: str, settings: Mapping[str, object]) -> "subprocess.CompletedProcess[str]":
+    """Run a command of ours whose settings do not let it start, to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "stream_detector", command],
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 class WorkerProcess:
     """One process. The kernel kills it when the test run dies (Linux)."""
 
