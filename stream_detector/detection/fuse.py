@@ -4,14 +4,16 @@ Rules:
 1. A detector contributes its calibrated evidence (-log10 of a tail probability) up to its ceiling, times its `POWER`.
 2. Detectors of one family see the same thing: only the strongest of a family counts.
 3. Families are independent: their evidence adds up, each less `FREE`, because of many signals one is always a little odd.
-4. A soft family counts at most `MOST`, just too little for a throttle: how hard a client works, how evenly, or on what, is
-   never enough by itself.
+4. A soft family counts at most `MOST`, just too little for a throttle: how hard a client works, how evenly, or from where, is
+   never enough by itself. Content counts at most `PLAIN`: what a client asks may throttle it, where it is plainer than with
+   any honest client of the simulations. A block needs more.
 5. Volume and timing count at most `MOST` together: an honest loop that works a queue off is heavy and even, and when its
    account is new, as heavy and even as a campaign's. Who it is or what it asks must speak as well.
 6. Behaviour is drawn from what the others look at: it supports two of them, and is not one of the two that a block needs.
 7. Risk is the sum in units of `CERTAIN`.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
@@ -21,7 +23,7 @@ from stream_detector.domain.signals import Family
 
 FREE = 0.5
 """Evidence that every family may show for nothing: odds of one in three."""
-MOST = 2.3
+MOST, PLAIN = 2.3, 2.5
 CERTAIN = 6.0
 SUPPORTED = 2
 """Families that must speak before behaviour supports them."""
@@ -32,7 +34,7 @@ HARD = frozenset({Family.NETWORK, Family.PARAMETERS, Family.COORDINATION, Family
 STRONG, BACKING = 1.0, 0.5
 """Evidence, after `FREE`, from which a hard family, or another one, counts as one of the two that a block needs."""
 SUFFICIENT = frozenset({Family.PARAMETERS, Family.COORDINATION, Family.ANALYST})
-"""Families that may throttle by themselves: honest work does not show them by chance."""
+"""Families that count without limit: honest work does not show them by chance."""
 POWER: Mapping[str, float] = {
     "machine_timing": 1.7,
     "network_fanout": 1.5,
@@ -81,7 +83,13 @@ def voices(evidence: Iterable[tuple[Family, float]]) -> dict[Family, float]:
     strongest: dict[Family, float] = {}
     for family, weight in evidence:
         strongest[family] = max(strongest.get(family, 0.0), weight - FREE)
-    return {family: voice if family in SUFFICIENT else min(MOST, voice) for family, voice in strongest.items()}
+    return {family: min(_limit(family), voice) for family, voice in strongest.items()}
+
+
+def _limit(family: Family) -> float:
+    if family in SUFFICIENT:
+        return math.inf
+    return PLAIN if family is Family.CONTENT else MOST
 
 
 def fuse(reasons: Sequence[Reason]) -> Risk:

@@ -34,11 +34,20 @@ def test_evidence_of_one_family_counts_once() -> None:
     assert both.value == alone.value == pytest.approx((2.5 - FREE) / CERTAIN)
 
 
-@pytest.mark.parametrize("family", sorted(set(Family) - SUFFICIENT))
-def test_no_soft_family_throttles_alone(family: Family) -> None:
+@pytest.mark.parametrize("family", sorted(set(Family) - SUFFICIENT - {Family.CONTENT}))
+def test_no_soft_family_but_the_content_throttles_alone(family: Family) -> None:
     risk = fuse([reason("a", family, 6.0)])
     assert risk.value < POLICY.throttle.risk
     assert climb(POLICY, Standing(), risk, risk, NOW_S) is None
+
+
+def test_content_alone_throttles_where_it_is_plain_and_never_blocks() -> None:
+    assert fuse([reason("a", Family.CONTENT, 2.8)]).value < POLICY.throttle.risk
+    plain = fuse([reason("a", Family.CONTENT, 6.0), reason("b", Family.TIMING, 6.0)])
+    assert plain.value > POLICY.block.risk
+    step = climb(POLICY, Standing(), plain, plain, NOW_S)
+    assert step is not None
+    assert step.action is Action.THROTTLE
 
 
 def test_hard_and_steady_work_together_do_not_throttle() -> None:

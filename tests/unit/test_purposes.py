@@ -183,7 +183,7 @@ def test_doubt_works_both_ways_within_bounds() -> None:
 
 
 def test_the_purpose_models_opinion_moves_the_detectors() -> None:
-    profile = mixed(1.0, 200)
+    profile = mixed(1.0, 60)
     context = example_context(profile)
     sure, unsure = (msgspec.structs.replace(context, elicitation=opinion) for opinion in (0.9, 0.1))
     one, other = (ReasoningElicitation().score(profile, surroundings) for surroundings in (sure, unsure))

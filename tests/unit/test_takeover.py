@@ -7,6 +7,7 @@ from stream_detector.detection.detectors.takeover import Takeover
 from stream_detector.detection.examples import START_S, example_call, example_context
 from stream_detector.detection.profile import Profile
 from stream_detector.detection.windows.habits import BUSY, DAY_S, JUDGED_DAYS, HabitWindow
+from stream_detector.detection.windows.models import model_hash
 from stream_detector.domain.calls import ApiCall, Params
 from stream_detector.domain.signals import Reading, Scored, Warming
 
@@ -24,6 +25,7 @@ OWNER: _Fields = {
 THIEF: _Fields = {"ip": "203.0.113.9", "ua": "loop/9", "ja4": "b", "model": "large", "params": Params(temperature=1.0)}
 PROGRAM: _Fields = {name: THIEF[name] for name in ("ua", "ja4", "model", "params")}
 """All that differs in a program of the same owner that runs where the old one does."""
+_LARGE, _OTHER = (model_hash("large"),), (model_hash("other"),)
 
 
 def call_of(number: int, ts: float, fields: _Fields) -> ApiCall:
@@ -93,6 +95,19 @@ def test_more_habits_more_calls_more_hours_and_more_volume_are_more_suspicion() 
 
 def test_a_benchmark_of_two_hours_on_a_hired_machine_is_no_takeover() -> None:
     assert after(THIEF, calls=2000, hours=2.0) < 0.75
+
+
+def test_a_day_of_measuring_a_model_that_is_new_to_everybody_is_hardly_a_takeover() -> None:
+    profile = established()
+    for day in range(DAYS, DAYS + 3):
+        a_day(profile, day, OWNER | THIEF)
+        new, usual = (Takeover().score(profile, example_context(profile, released=new)) for new in (_LARGE, _OTHER))
+        assert isinstance(new, Scored)
+        assert isinstance(usual, Scored)
+        if day == DAYS:
+            assert new.suspicion < 0.6
+        assert new.suspicion < usual.suspicion
+        assert usual.suspicion > 0.95
 
 
 def test_the_owner_may_go_on_beside() -> None:

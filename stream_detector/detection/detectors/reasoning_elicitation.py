@@ -41,11 +41,11 @@ class ReasoningElicitation(Struct, frozen=True):
 
     name: ClassVar[str] = "reasoning_elicitation"
     family: ClassVar[Family] = Family.CONTENT
-    ceiling: ClassVar[float] = 3.5
+    ceiling: ClassVar[float] = 4.0
 
     min_prompts: int = 32
     half: float = 20.0
-    words: float = 0.003
+    words: float = 0.006
     usual_yield: float = 0.3
 
     def score(self, profile: Profile, context: Context) -> Reading:

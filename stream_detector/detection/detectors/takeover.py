@@ -21,7 +21,8 @@ class Takeover(Struct, frozen=True):
     a thief may or may not leave the owner his key, and a new program may or may not replace the old one.
 
     It must last: a benchmark that somebody runs on a hired machine is over after an hour or three, a campaign works for days.
-    And the client must be established: the account of a new customer moves from a laptop to servers within its first weeks.
+    In the days in which a model is new to everybody, who tries it is likely to be measuring it, and may take a day or two. And
+    the client must be established: the account of a new customer moves from a laptop to servers within its first weeks.
 
     Misses: keys that were made for the campaign, owners who rent theirs out from their own servers, thieves who copy the
     victim's software and prompts, or have the same carrier or cloud as an owner whose networks always change. A relaunch on
@@ -30,7 +31,8 @@ class Takeover(Struct, frozen=True):
     Parameters: `min_age_days` of the account, or since it was first seen; `min_days` of activity that were learned; `min_odd`
     odd calls. `base`, the share of honest clients that break three habits at once within some days; it is larger before
     `sure_days`, as Laplace's rule of succession has it. `each`, the factor for each further habit; `worse` for more than
-    `multiple` as many calls, and for a `drift` of the texts. `full_odd` calls in `full_hours` hours, below which less counts.
+    `multiple` as many calls, and for a `drift` of the texts. `full_odd` calls in `full_hours` hours, below which less counts; `trial_hours` instead, where a model that
+    is new to everybody has `trial_share` of the calls of today or yesterday.
 
     Reference: conduit keys in the disclosures of 2026; catalogue of account-takeover signals.
 
@@ -50,6 +52,8 @@ class Takeover(Struct, frozen=True):
     min_odd: int = 8
     full_odd: int = 32
     full_hours: int = 8
+    trial_hours: int = 48
+    trial_share: float = 0.2
     base: float = 0.05
     each: float = 0.5
     worse: float = 0.5
@@ -78,4 +82,6 @@ class Takeover(Struct, frozen=True):
             return Scored(0.0, evidence)
         tail = self.base * max(1.0, (self.sure_days + 1) / (habits.days + 1))
         tail *= self.each ** (habits.together() - 3.0) * self.worse ** ((growth > self.multiple) + (drift > self.drift))
-        return Scored(1.0 - tail ** min(1.0, habits.odd / self.full_odd, habits.hours / self.full_hours), evidence)
+        tries = any(profile.models.share(model) >= self.trial_share for model in context.released)
+        hours = self.trial_hours if tries else self.full_hours
+        return Scored(1.0 - tail ** min(1.0, habits.odd / self.full_odd, habits.hours / hours), evidence)

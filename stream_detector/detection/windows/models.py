@@ -46,6 +46,10 @@ class ModelWindow(Struct, array_like=True, gc=False):
         if count == MIN_CALLS and model not in self.yesterday and len(self.taken_up) < MODELS:
             self.taken_up.append(model)
 
+    def share(self, model: int) -> float:
+        """Share of the calls that go to the model, of today or yesterday, whichever is greater."""
+        return max(_share(self.today, model), _share(self.yesterday, model))
+
     def share_gained(self, model: int) -> float:
         """Share of today's calls that go to the model, less yesterday's share."""
         return _share(self.today, model) - _share(self.yesterday, model)
