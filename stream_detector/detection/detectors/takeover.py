@@ -31,8 +31,8 @@ class Takeover(Struct, frozen=True):
     Parameters: `min_age_days` of the account, or since it was first seen; `min_days` of activity that were learned; `min_odd`
     odd calls. `base`, the share of honest clients that break three habits at once within some days; it is larger before
     `sure_days`, as Laplace's rule of succession has it. `each`, the factor for each further habit; `worse` for more than
-    `multiple` as many calls, and for a `drift` of the texts. `full_odd` calls in `full_hours` hours, below which less counts; `trial_hours` instead, where a model that
-    is new to everybody has `trial_share` of the calls of today or yesterday.
+    `multiple` as many calls, and for a `drift` of the texts. `full_odd` calls in `full_hours` hours, below which less counts;
+    in `trial_hours`, where a model that is new to everybody has `trial_share` of the calls of today or yesterday.
 
     Reference: conduit keys in the disclosures of 2026; catalogue of account-takeover signals.
 
