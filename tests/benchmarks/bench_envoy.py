@@ -5,7 +5,8 @@
 The model is another listener of the same Envoy, which answers at once. "free" is a client without a decision: we answer
 from memory. "limited" is a client within its limit: each call is counted in Redis, as envoyproxy/ratelimit does for
 everybody. The limit is out of reach. Rounds take turns, and the median is shown: machines are noisy. "per core" is requests
-per second of CPU time of the service that is asked, Redis left out. That service and Envoy have one thread each.
+per second of CPU time of the service that is asked, Redis left out. That service and Envoy have one thread each. Envoy and the
+load share one core, what is asked and Redis another, as they do not where there are more: else the kernel moves them about.
 
 Needs wrk; and Go, to build envoyproxy/ratelimit, which is left out otherwise.
 """
@@ -21,7 +22,8 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from gateways.fronts import KINDS
@@ -37,6 +39,8 @@ _RATELIMIT = "github.com/envoyproxy/ratelimit/src/service_cmd@latest"
 _BUILT = Path(__file__).parents[2] / ".cache" / "ratelimit" / "service_cmd"
 _CONNECTIONS = (1, 16)
 _CROWD = 64
+_GATEWAY, _SERVICES = 0, 1
+"""Cores of Envoy and the load, and of all that is asked. Left alone, the kernel moves them about, and runs differ by half."""
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _TIMES = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 
@@ -172,13 +176,15 @@ def main() -> None:
 def start(exits: ExitStack, folder: Path) -> list[Contender]:
     """Everything that is asked, and an Envoy for each."""
     redis = RedisServer(str(redis_binary()), folder)
-    redis.start()
+    with on_core(_SERVICES):
+        redis.start()
     exits.callback(redis.stop)
     asyncio.run(limit(redis.url))
     http_port, grpc_port, rival_port = free_port(), free_port(), free_port()
     settings = {"redis": redis.url, "hook_port": http_port, "hook_grpc_port": grpc_port, "hook_grpc_processes": 1}
     command = [sys.executable, "-m", "stream_detector", "hook"]
-    hook = serve(exits, command, folder / "hook.log", http_port, environment(settings))
+    with on_core(_SERVICES):
+        hook = serve(exits, command, folder / "hook.log", http_port, environment(settings))
     ways = [
         ("no hook", "free", "", "", http_port, ()),
         ("HTTP, free", "free", _OVER_HTTP, "", http_port, (hook.pid,)),
@@ -187,14 +193,23 @@ def start(exits: ExitStack, folder: Path) -> list[Contender]:
         ("gRPC, limited", "limited", _OVER_GRPC, _HTTP2, grpc_port, (hook.pid,)),
     ]
     if built():
-        rival = serve(
-            exits, [str(_BUILT)], folder / "ratelimit.log", rival_port, rival_settings(folder, redis, rival_port)
-        )
+        variables = rival_settings(folder, redis, rival_port)
+        with on_core(_SERVICES):
+            rival = serve(exits, [str(_BUILT)], folder / "ratelimit.log", rival_port, variables)
         ways.append(("envoyproxy/ratelimit", "limited", _RATE_LIMIT, _HTTP2, rival_port, (rival.pid,)))
     return [
         Contender(name, client, envoy(exits, folder, filters, protocol, asked), services)
         for name, client, filters, protocol, asked, services in ways
     ]
+
+
+@contextmanager
+def on_core(number: int) -> Iterator[None]:
+    """What is started here stays on one core, where there are several."""
+    usual = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {sorted(usual)[number % len(usual)]})
+    yield
+    os.sched_setaffinity(0, usual)
 
 
 def serve(exits: ExitStack, command: list[str], log: Path, port: int, variables: dict[str, str]) -> ServerProcess:
@@ -210,7 +225,8 @@ def envoy(exits: ExitStack, folder: Path, filters: str, protocol: str, asked: in
     config = folder / f"envoy-{port}.yaml"
     config.write_text(_ENVOY.format(port=port, filters=filters, protocol=protocol, asked=asked, model=free_port()))
     options = ["--concurrency", "1", "--disable-hot-restart", "-l", "error"]
-    serve(exits, [program, "-c", str(config), *options], folder / f"envoy-{port}.log", port, dict(os.environ))
+    with on_core(_GATEWAY):
+        serve(exits, [program, "-c", str(config), *options], folder / f"envoy-{port}.log", port, dict(os.environ))
     return port
 
 
@@ -274,9 +290,9 @@ def measure(contender: Contender, connections: int, seconds: float) -> Measured:
         f"x-client-id: {contender.client}",
     ]
     before_s = cpu_s(contender.services)
-    text = subprocess.run(
-        [*command, f"http://127.0.0.1:{contender.port}/"], check=True, capture_output=True, text=True
-    ).stdout
+    command.append(f"http://127.0.0.1:{contender.port}/")
+    with on_core(_GATEWAY):
+        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     spent_s = cpu_s(contender.services) - before_s
     assert "Non-2xx" not in text, f"{contender.name}: requests were refused\n{text}"
     assert "Socket errors" not in text, f"{contender.name}: requests were lost\n{text}"
