@@ -13,8 +13,6 @@ from stream_detector.domain.errors import StoreUnavailable
 
 _MOST_TOGETHER = 256
 """One after the other in Redis, which takes about 20 us for each."""
-_WITHIN_S = 0.1
-"""Of a round trip; callers wait for less. One connection that has died must not hold up those behind it for longer."""
 
 _Waiting = tuple[Command, "asyncio.Future[Any]"]
 
@@ -28,7 +26,7 @@ class Companions:
         within_s: longest duration of a round trip.
     """
 
-    def __init__(self, link: RedisLink, doing: str, within_s: float = _WITHIN_S) -> None:
+    def __init__(self, link: RedisLink, doing: str, within_s: float) -> None:
         self._link = link
         self._doing = doing
         self._within_s = within_s

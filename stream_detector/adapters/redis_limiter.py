@@ -16,11 +16,17 @@ _KEPT_S = 86_400
 
 
 class RedisLimiter:
-    """Implements `ports.Limiter` and `ports.Settler`. Another limit for the same subject starts afresh."""
+    """Implements `ports.Limiter` and `ports.Settler`. Another limit for the same subject starts afresh.
 
-    def __init__(self, link: RedisLink, keys: RedisKeys) -> None:
+    Args:
+        link: to Redis.
+        keys: where limits stand.
+        within_s: longest round trip of a check.
+    """
+
+    def __init__(self, link: RedisLink, keys: RedisKeys, *, within_s: float) -> None:
         self._link = link
-        self._together = Companions(link, "check a limit")
+        self._together = Companions(link, "check a limit", within_s)
         self._keys = keys
         self._admit, self._settle = Script("admit"), Script("settle")
 

@@ -25,6 +25,8 @@ class RedisStores:
         prefix: start of every key.
         profile_ttl_s: idle profiles are forgotten after this time.
         answer_timeout_s: longest duration of one operation; a checkpoint of 40 MB needs about half a second.
+        limit_timeout_s: the same of a check against a limit; callers wait for less, and one connection that has died must not
+            hold up those behind it for longer.
         connect_timeout_s: longest part of it for connecting.
         max_connections: operations under way at once; further ones wait for their turn. Each `changes` has one more.
 
@@ -39,6 +41,7 @@ class RedisStores:
         prefix: str,
         profile_ttl_s: float,
         answer_timeout_s: float = 5.0,
+        limit_timeout_s: float = 0.1,
         connect_timeout_s: float = 1.0,
         max_connections: int = 64,
     ) -> None:
@@ -52,7 +55,7 @@ class RedisStores:
         self.profiles = RedisProfileStore(self._link, keys, profile_ttl_s=profile_ttl_s)
         self.population = RedisPopulationStore(self._link, keys)
         self.decisions = RedisDecisionStore(self._link, keys)
-        self.limiter = RedisLimiter(self._link, keys)
+        self.limiter = RedisLimiter(self._link, keys, within_s=limit_timeout_s)
 
     async def ping(self) -> None:
         """Ask for a sign of life.

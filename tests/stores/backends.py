@@ -39,7 +39,8 @@ def in_memory() -> Stores:
 @contextmanager
 def in_redis(url: str, run: Run[Any], **options: Any) -> Iterator[RedisStores]:  # noqa: ANN401
     """Stores under a prefix of their own."""
-    stores = RedisStores(url, **{"prefix": f"test-{uuid4().hex}", "profile_ttl_s": 3600.0} | options)
+    usual = {"prefix": f"test-{uuid4().hex}", "profile_ttl_s": 3600.0, "limit_timeout_s": 30.0}
+    stores = RedisStores(url, **usual | options)
     try:
         yield stores
     finally:

@@ -50,7 +50,7 @@ async def asked(companions: Companions, *names: str) -> list["asyncio.Task[Any]"
 @on_a_loop
 async def test_a_lone_command_goes_at_once_and_those_behind_it_go_together() -> None:
     link = Link()
-    companions = Companions(link, "ask")  # type: ignore[arg-type]
+    companions = Companions(link, "ask", within_s=30.0)  # type: ignore[arg-type]
     first, second, third = await asked(companions, "1", "2", "3")
     assert link.trips == [[("1",)]]
 
@@ -68,7 +68,7 @@ async def test_a_lone_command_goes_at_once_and_those_behind_it_go_together() -> 
 @on_a_loop
 async def test_an_error_reaches_only_the_command_that_it_belongs_to() -> None:
     link = Link()
-    companions = Companions(link, "ask")  # type: ignore[arg-type]
+    companions = Companions(link, "ask", within_s=30.0)  # type: ignore[arg-type]
     first, second, third = await asked(companions, "1", "2", "3")
 
     await link.answer(StoreUnavailable("first"))
@@ -82,7 +82,7 @@ async def test_an_error_reaches_only_the_command_that_it_belongs_to() -> None:
 @on_a_loop
 async def test_a_command_that_was_given_up_before_it_left_is_not_sent() -> None:
     link = Link()
-    companions = Companions(link, "ask")  # type: ignore[arg-type]
+    companions = Companions(link, "ask", within_s=30.0)  # type: ignore[arg-type]
     first, second, third = await asked(companions, "1", "2", "3")
     second.cancel()
     await settle()
@@ -97,7 +97,7 @@ async def test_a_command_that_was_given_up_before_it_left_is_not_sent() -> None:
 @on_a_loop
 async def test_giving_up_what_is_under_way_hinders_nobody() -> None:
     link = Link()
-    companions = Companions(link, "ask")  # type: ignore[arg-type]
+    companions = Companions(link, "ask", within_s=30.0)  # type: ignore[arg-type]
     first, second = await asked(companions, "1", "2")
     first.cancel()
     await settle()
@@ -120,7 +120,7 @@ async def test_nobody_waits_for_ever_when_a_round_trip_breaks() -> None:
             return await super().send_each(commands, doing)
 
     link = Broken()
-    companions = Companions(link, "ask")  # type: ignore[arg-type]
+    companions = Companions(link, "ask", within_s=30.0)  # type: ignore[arg-type]
     first, second = await asked(companions, "1", "2")
     await link.answer("one")
 
@@ -138,7 +138,7 @@ async def test_a_round_trip_without_an_answer_holds_nobody_up_for_long() -> None
         with pytest.raises(StoreUnavailable, match="no answer within"):
             await lost
 
-    patient = Companions(link, "ask")  # type: ignore[arg-type]
+    patient = Companions(link, "ask", within_s=30.0)  # type: ignore[arg-type]
     (third,) = await asked(patient, "3")
     await link.answer("three")
     assert third.result() == "three"
