@@ -141,7 +141,7 @@ def _slow_cells(rng: Random, family: Family) -> Iterator[Cell]:
     rates = (10.0, 30.0) if family is Family.RAMP else (30.0, 100.0)
     for rate in rates:
         yield cell_of(family, rate, 1, "", {}, is_whole=True)
-    yield cell_of(family, rates[0], 1, "", {"mix": 0.75, "cover": rng.choice(list(Cover))}, is_whole=True)
+        yield cell_of(family, rate, 1, "", {"mix": 0.75, "cover": rng.choice(list(Cover))}, is_whole=True)
     yield cell_of(family, rates[0], 4, "", {}, is_whole=True)
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 from msgspec import Struct
 
 from stream_detector.detection.context import Context
-from stream_detector.detection.detectors.yields import output_ratio, yield_tail
+from stream_detector.detection.detectors.yields import yield_tail
 from stream_detector.detection.profile import Profile
 from stream_detector.domain.signals import Family, Reading, Scored, Warming
 
@@ -44,5 +44,6 @@ class OutputYield(Struct, frozen=True):
         calls = profile.calls
         if calls < self.min_calls or profile.budget.input_tokens <= 0:
             return Warming(float(min(calls, self.min_calls - 1)), float(self.min_calls))
-        evidence = {"output_ratio": output_ratio(profile), "answer_tokens": context.features.tokens_per_call}
-        return Scored(1.0 - yield_tail(profile, context), evidence)
+        ratio, answer_tokens = profile.budget.output_ratio(), context.features.tokens_per_call
+        evidence = {"output_ratio": ratio, "answer_tokens": answer_tokens}
+        return Scored(1.0 - yield_tail(ratio, answer_tokens), evidence)

@@ -7,7 +7,7 @@ from msgspec import Struct
 from stream_detector.detection.context import Context
 from stream_detector.detection.cues import Cue
 from stream_detector.detection.detectors.cue_shares import cued
-from stream_detector.detection.detectors.yields import output_ratio, yield_tail
+from stream_detector.detection.detectors.yields import yield_tail
 from stream_detector.detection.profile import Profile
 from stream_detector.domain.signals import Family, Reading, Scored, Warming
 
@@ -20,8 +20,8 @@ class ReasoningElicitation(Struct, frozen=True):
     prompts, is rare. The purpose model's odds, at most 3 either way, are a factor on the tail: it knows what the honest
     users of the cue look like, and learns from analysts. An application with an audit trail asks for reasoning in every
     prompt, too: so words alone reach `words` at most. But it brings long cases and wants a few lines on each; who collects
-    reasoning brings a question and takes pages home. So the tail of the output tokens for an input token is another factor,
-    never a smaller one than that of the words.
+    reasoning brings a question and takes pages home. So the tail of the output tokens for an input token of these prompts is
+    another factor, never a smaller one than that of the words.
 
     Misses: models that reason unasked, instructions in images, languages without words in the rules; beyond `words`,
     templates with long examples and gateways that do not count input tokens.
@@ -58,8 +58,8 @@ class ReasoningElicitation(Struct, frozen=True):
             "cue_share": found.share,
             "cued_prompts": found.fresh,
             "elicitation": context.elicitation,
-            "output_ratio": output_ratio(profile),
+            "output_ratio": window.reasoning.ratio(),
         }
         asked = max(self.words, found.tail)
-        bought = min(1.0, yield_tail(profile, context) / self.usual_yield)
+        bought = min(1.0, yield_tail(window.reasoning.ratio(), window.reasoning.answer_tokens()) / self.usual_yield)
         return Scored(1.0 - asked * max(asked, bought), evidence)

@@ -57,3 +57,7 @@ class BudgetWindow(Struct, array_like=True, gc=False):
             self.input_tokens *= keep
             self.returned_tokens *= keep
         self.updated_ts = ts
+
+    def output_ratio(self) -> float:
+        """Output tokens for an input token; 0 where nobody counts them."""
+        return self.returned_tokens / self.input_tokens if self.input_tokens > 0 else 0.0

@@ -25,7 +25,8 @@ _PER_CUE = tuple(range(len(Cue)))
 _DESCRIPTIVE = int(Cue.BENCHMARK)
 _ELICITING = int(Cue.REASONING | Cue.REFUSAL | Cue.SYSTEM_PROMPT | Cue.VERBATIM)
 """A brief answer to these is a failure; to a grader or a generator it is not."""
-_SEARCHED = int(Cue.REASONING)
+_REASONING = int(Cue.REASONING)
+_SEARCHED = _REASONING
 """What techniques are searched for. Refusals, system prompts and repetition are a red team's daily work as well."""
 
 
@@ -70,6 +71,35 @@ class Shape(Struct, array_like=True, gc=False):
             setattr(self, name, getattr(self, name) >> 1)
 
 
+class Trade(Struct, array_like=True, gc=False):
+    """What went in and what came out, over calls that say both."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def observe(self, call: ApiCall) -> None:
+        """Add one call."""
+        if call.input_tokens and call.output_tokens:
+            self.calls += 1
+            self.input_tokens += call.input_tokens
+            self.output_tokens += call.output_tokens
+
+    def halve(self) -> None:
+        """Forget half of everything."""
+        self.calls >>= 1
+        self.input_tokens >>= 1
+        self.output_tokens >>= 1
+
+    def ratio(self) -> float:
+        """Output tokens for an input token; 0 where nobody counts them."""
+        return self.output_tokens / self.input_tokens if self.input_tokens else 0.0
+
+    def answer_tokens(self) -> float:
+        """Mean length of an answer."""
+        return self.output_tokens / self.calls if self.calls else 0.0
+
+
 class PurposeWindow(Struct, array_like=True, gc=False):
     """Counts of about the last `MEMORY` prompts; distinct cue-bearing prompts of one to two days, beginnings of weeks."""
 
@@ -97,6 +127,8 @@ class PurposeWindow(Struct, array_like=True, gc=False):
     failures: int = 0
     """Attempts to elicit what is not for sale that were refused or answered briefly."""
     shape: Shape = field(default_factory=Shape)
+    reasoning: Trade = field(default_factory=Trade)
+    """Of the prompts that ask for reasoning."""
 
     def observe(self, call: ApiCall) -> None:
         """Count one call; its `sketch` must be there."""
@@ -143,6 +175,8 @@ class PurposeWindow(Struct, array_like=True, gc=False):
                 self.by_cue[index] += 1
         if cues == _DESCRIPTIVE:
             return
+        if cues & _REASONING:
+            self.reasoning.observe(call)
         self.cued += 1
         self.prompts.add(call.ts, sketch.digest)
         if sketch.head != self.last_head:
@@ -169,6 +203,7 @@ class PurposeWindow(Struct, array_like=True, gc=False):
         self.relented >>= 1
         self.by_cue = [count >> 1 for count in self.by_cue]
         self.shape.halve()
+        self.reasoning.halve()
 
     def count(self, cue: Cue) -> int:
         """How many of the last `seen` prompts have this cue (one bit)."""
