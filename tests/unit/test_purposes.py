@@ -168,6 +168,18 @@ def test_asking_for_reasoning_weighs_more_where_answers_are_what_is_taken_home(
     assert (tail < ReasoningElicitation().words / 3) == weighs
 
 
+@pytest.mark.parametrize(("into", "out", "weighs"), [(900, 300, False), (120, 1500, True)], ids=["audit", "campaign"])
+def test_what_reasoning_brings_is_not_hidden_among_other_work(into: int, out: int, *, weighs: bool) -> None:
+    profile = Profile()
+    for number in range(800):
+        asks = number % 4 == 0
+        call = example_call(number, gap_s=60.0, cues=Cue.REASONING if asks else 0)
+        tokens = (into, out) if asks else (3000, 50)
+        profile.observe(msgspec.structs.replace(call, input_tokens=tokens[0], output_tokens=tokens[1]))
+    detector = ReasoningElicitation()
+    assert (1.0 - suspicion(detector, profile) < detector.words / 3) == weighs
+
+
 def test_long_answers_alone_are_no_elicitation() -> None:
     profile = Profile()
     for number in range(400):
