@@ -3,36 +3,31 @@
 1. A refused call never reaches the application; it gets what the HTTP hook's caller would get.
 2. A marked call carries `x-stream-detector-mark` among its request headers, for the model layer. What a client sends
    under this name is removed, whether the call is marked or not.
-3. Only HTTP calls are judged. Nothing is buffered: bodies and streams pass through as they are.
-4. A call is open until its answer has ended. The application may say what it used, in `scope["state"]["stream_detector"]`
-   (in Starlette `request.state.stream_detector`); else what was reserved stays used.
+3. A WebSocket is one call, judged by its handshake. Nothing is buffered: bodies, streams and messages pass through as they are.
+4. A call is open until its answer has ended, or its WebSocket. The application may say what it used, in
+   `scope["state"]["stream_detector"]` (in Starlette `request.state.stream_detector`); else what was reserved stays used.
 
-Source: ASGI specification 3.0, HTTP 2.5 and lifespan 2.0.
+Source: ASGI specification 3.0, HTTP and WebSocket 2.5, lifespan 2.0.
 """
 
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 from stream_detector.domain.identity import Identity
 from stream_detector.domain.limits import Ask, Use
-from stream_detector.hook.answers import MARK_HEADER, Answer, Dialect, Headers, answer
+from stream_detector.hook.answers import Dialect, answer
+from stream_detector.hook.asgi_answers import Message, Receive, Scope, Send, adding, marked, refuse
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.resident import ResidentGuard
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 ClientOf = Callable[[Scope], str | None]
 """Says what the client is known by; None where it cannot."""
 
-RawHeaders = Iterable[tuple[bytes, bytes]]
-
-_MARK: Final = MARK_HEADER.encode()
+_CALLS: Final = {"http", "websocket"}
 _PASSES = 200
 _STATE = "stream_detector"
 
@@ -58,7 +53,7 @@ class Spent:
 
 
 class EnforcingMiddleware:
-    """Judges every HTTP call before the application hears of it.
+    """Judges every call before the application hears of it.
 
     Args:
         app: the application.
@@ -89,7 +84,7 @@ class EnforcingMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Deal with one connection scope."""
-        if scope["type"] == "http":
+        if scope["type"] in _CALLS:
             await self._judge(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._live(scope, receive, send)
@@ -103,12 +98,12 @@ class EnforcingMiddleware:
         given = answer(verdict, Dialect.HTTP)
         self._observer.answered(verdict, self._timer() - started)
         if given.status != _PASSES:
-            await _refuse(given, send)
+            await refuse(given, scope, receive, send)
             return
-        scope = _marked(scope, given.for_model)
+        scope = marked(scope, given.for_model)
         scope["state"] = {**scope.get("state", {}), _STATE: spent}
         try:
-            await self._app(scope, receive, _adding(given.for_client, send))
+            await self._app(scope, receive, adding(given.for_client, send))
         finally:
             if spent.call and client is not None:
                 await self._settle(client, spent.use())
@@ -143,34 +138,3 @@ def client_in_header(name: str) -> ClientOf:
         return values[0].decode() if len(values) == 1 and values[0].isascii() else None
 
     return client_of
-
-
-def _marked(scope: Scope, marks: Headers) -> Scope:
-    """A copy of the scope, with exactly these marks."""
-    headers: RawHeaders = scope["headers"]
-    kept = [(name, value) for name, value in headers if name.lower() != _MARK]
-    return {**scope, "headers": kept + _raw(marks)}
-
-
-def _adding(headers: Headers, send: Send) -> Send:
-    """`send`, with more response headers."""
-    if not headers:
-        return send
-    added = _raw(headers)
-
-    async def send_with_headers(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), *added]}
-        await send(message)
-
-    return send_with_headers
-
-
-async def _refuse(refusal: Answer, send: Send) -> None:
-    headers = [*_raw(refusal.headers), (b"content-length", b"%d" % len(refusal.body))]
-    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-    await send({"type": "http.response.body", "body": refusal.body})
-
-
-def _raw(headers: Headers) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("ascii"), value.encode("ascii")) for name, value in headers]

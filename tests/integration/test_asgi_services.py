@@ -1,62 +1,22 @@
 """The example of deploy/gateways/asgi on real servers, with a real Redis: what a client gets, and the model sees."""
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from gateways.enforcing import EXTRA_KEYS, KEY_PREFIX, Caller, Program, with_extra_keys
-from gateways.openai_model import OpenAiModel
-from running.worker_process import environment
-from servers.processes import free_port, wait_until
+from gateways.asgi_services import SERVERS, Starter, newcomer
+from gateways.enforcing import Caller, Program
+from servers.processes import wait_until
 from servers.redis_server import RedisServer
 
 from stream_detector.domain.decisions import Action, Limit, Origin
 
-EXAMPLE = Path(__file__).parents[2] / "deploy" / "gateways" / "asgi" / "app.py"
 TWO_AN_HOUR = Limit(requests=2, window_s=3600.0, burst=2)
-_NEWCOMERS = iter(range(EXTRA_KEYS))
-COMMANDS = {
-    "uvicorn": lambda port: ["-m", "uvicorn", "app:app", "--port", str(port)],
-    "uvicorn without lifespan": lambda port: ["-m", "uvicorn", "app:app", "--port", str(port), "--lifespan", "off"],
-    "granian": lambda port: ["-m", "granian", "app:app", "--port", str(port), "--interface", "asgi"],
-}
 
 
-class Starter:
-    """Starts the service on a server."""
-
-    def __init__(self, redis_url: str, folder: Path, resources: ExitStack) -> None:
-        self._redis_url, self._folder, self._resources = redis_url, folder, resources
-
-    def start(self, server: str = "uvicorn", failure: str = "open") -> Program:
-        folder = self._folder / f"{server} {failure}"
-        folder.mkdir()
-        model = self._resources.enter_context(OpenAiModel())
-        text = EXAMPLE.read_text().replace("127.0.0.1:8000", model.address)
-        (folder / "app.py").write_text(with_extra_keys(text, "key-of-"))
-        settings = {
-            "redis": self._redis_url,
-            "key_prefix": KEY_PREFIX,
-            "hook_failure": failure,
-            "hook_unidentified": "closed",
-        }
-        port = free_port()
-        program = Program(
-            [sys.executable, *COMMANDS[server](port)],
-            environment(settings) | {"PYTHONPATH": str(folder)},
-            port=port,
-            redis_url=self._redis_url,
-            model=model,
-            folder=folder,
-        )
-        self._resources.callback(program.close)
-        return program
-
-
-@pytest.fixture(scope="module", params=COMMANDS)
+@pytest.fixture(scope="module", params=SERVERS)
 def lasting(
     request: pytest.FixtureRequest, redis_session_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Program]:
@@ -81,15 +41,13 @@ def starter(private_redis: RedisServer, tmp_path: Path) -> Iterator[Starter]:
 @pytest.fixture
 def alice() -> Caller:
     """Somebody about whom nothing was decided."""
-    number = next(_NEWCOMERS)
-    return Caller(f"key-of-{number}", str(number))
+    return newcomer()
 
 
 @pytest.fixture
 def bob() -> Caller:
     """Somebody else."""
-    number = next(_NEWCOMERS)
-    return Caller(f"key-of-{number}", str(number))
+    return newcomer()
 
 
 def test_a_call_passes_unchanged_and_nobody_names_itself(service: Program, alice: Caller, bob: Caller) -> None:

@@ -1,122 +1,16 @@
 """The middleware with hand-made scopes: what the application hears of, and what the client gets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Any
 
 import anyio
 import pytest
-from gateways.hooks import NOON_S, HandClock, RecordingObserver, decision
+from gateways.asgi_bench import ALICE, MARK, Bench, alone, on_one_loop
+from gateways.hooks import decision
 
-from stream_detector.adapters.memory import MemoryDecisionStore, MemoryLimiter
-from stream_detector.domain.decisions import Action, Decision, Limit
+from stream_detector.domain.decisions import Action, Limit
 from stream_detector.domain.identity import Evidence, Identity
 from stream_detector.domain.verdicts import Cause, Failure
-from stream_detector.hook.asgi import ClientOf, EnforcingMiddleware, Message, Receive, Scope, Send, client_in_header
-from stream_detector.hook.guard import Guard
-from stream_detector.hook.judge import Doubt
-from stream_detector.hook.resident import ResidentGuard
-
-MARK = b"x-stream-detector-mark"
-
-
-class Application:
-    """Remembers what reached it, and answers in two pieces."""
-
-    def __init__(self) -> None:
-        self.scopes: list[Scope] = []
-        self.output_tokens: int | None = None
-        """What each call uses; None where it does not say."""
-        self.arrived, self.may_end = asyncio.Event(), asyncio.Event()
-        self.may_end.set()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.scopes.append(scope)
-        self.arrived.set()
-        if scope["type"] == "lifespan":
-            for event in ("startup", "shutdown"):
-                assert (await receive())["type"] == f"lifespan.{event}"
-                await send({"type": f"lifespan.{event}.complete"})
-        elif scope["type"] == "http":
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"x-app", b"1")]})
-            await send({"type": "http.response.body", "body": b"one", "more_body": True})
-            await self.may_end.wait()
-            scope["state"]["stream_detector"].output_tokens = self.output_tokens
-            await send({"type": "http.response.body", "body": b"two"})
-
-
-class Bench:
-    """The middleware around an application; its store and limiter are in memory."""
-
-    def __init__(
-        self,
-        *decisions: Decision,
-        failure: Failure = Failure.OPEN,
-        client_of: ClientOf | None = None,
-        identity: Identity | None = None,
-        trouble: Exception | None = None,
-    ) -> None:
-        self.app, self.observer = Application(), RecordingObserver()
-        self.store = MemoryDecisionStore()
-        self.opened = 0
-        self._decisions, self._failure, self._trouble = decisions, failure, trouble
-        self.middleware = EnforcingMiddleware(
-            self.app,
-            guard=ResidentGuard(self._open, failure=failure, first_read_s=0.2 if trouble else 10.0),
-            observer=self.observer,
-            client_of=client_of or client_in_header("X-Client-Id"),
-            identity=identity or Identity(),
-        )
-
-    @asynccontextmanager
-    async def _open(self) -> AsyncIterator[Guard]:
-        self.opened += 1
-        if self._trouble:
-            raise self._trouble
-        await self.store.put(self._decisions, NOON_S)
-        yield Guard(
-            store=self.store,
-            limiter=MemoryLimiter(),
-            clock=HandClock(),
-            observer=self.observer,
-            random=lambda: 0.0,
-            doubt=Doubt(failure=self._failure, unidentified=self._failure, limiter_timeout_s=10.0),
-            stale_after_s=300.0,
-        )
-
-    async def call(self, *headers: tuple[bytes, bytes], kind: str = "http") -> list[Message]:
-        """What is sent to the client."""
-        sent: list[Message] = []
-
-        async def send(message: Message) -> None:
-            sent.append(message)
-
-        await self.middleware({"type": kind, "headers": list(headers)}, _silence, send)
-        return sent
-
-
-async def _silence() -> Message:
-    await asyncio.Event().wait()
-    raise AssertionError
-
-
-def alone(bench: Bench, *headers: tuple[bytes, bytes], kind: str = "http") -> list[Message]:
-    """One call on a loop of its own, which ends with it."""
-    return on_one_loop(bench, lambda: bench.call(*headers, kind=kind))
-
-
-def on_one_loop(bench: Bench, story: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - what the story returns
-    async def run() -> object:
-        try:
-            return await story()
-        finally:
-            await bench.middleware._guard.aclose()
-
-    return asyncio.run(run())
-
-
-ALICE = (b"x-client-id", b"alice")
+from stream_detector.hook.asgi_answers import Message
 
 
 def test_a_call_passes_and_its_answer_is_neither_changed_nor_gathered() -> None:
@@ -247,10 +141,9 @@ def test_a_call_counts_with_the_tokens_that_the_application_names(used: int, sec
     assert on_one_loop(bench, story) == second
 
 
-@pytest.mark.parametrize("kind", ["websocket", "something new"])
-def test_what_is_no_http_call_is_not_touched(kind: str) -> None:
+def test_what_is_no_call_is_not_touched() -> None:
     bench = Bench(decision("alice"))
-    alone(bench, ALICE, (MARK, b"1"), kind=kind)
+    alone(bench, ALICE, (MARK, b"1"), kind="something new")
     assert bench.app.scopes[0]["headers"] == [ALICE, (MARK, b"1")]
     assert bench.observer.verdicts == []
 

@@ -1,11 +1,14 @@
 """A FastAPI service in front of a model. It enforces decisions by itself: it asks no hook, only Redis.
 
-pip install 'stream-detector[asgi]' fastapi uvicorn httpx
+pip install 'stream-detector[asgi]' fastapi uvicorn httpx websockets
 STREAM_DETECTOR_REDIS=redis://127.0.0.1:6379/0 uvicorn app:app --port 8080
 """
 
+import asyncio
+from contextlib import suppress
+
 import httpx
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import StreamingResponse
 from starlette.authentication import AuthCredentials, AuthenticationBackend, BaseUser, SimpleUser
 from starlette.background import BackgroundTask
@@ -13,6 +16,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
+from websockets.asyncio.client import ClientConnection, connect
 
 from stream_detector.asgi import StreamDetectorMiddleware
 
@@ -56,3 +60,24 @@ async def complete(request: Request) -> StreamingResponse:
     answer = await model.send(call, stream=True)
     kept = {"content-type": answer.headers["content-type"]}
     return StreamingResponse(answer.aiter_raw(), answer.status_code, kept, background=BackgroundTask(answer.aclose))
+
+
+@app.websocket("/v1/realtime")
+async def talk(client: WebSocket) -> None:
+    """Pass texts on in both directions, with the mark to the model if there is one, until either side leaves."""
+    sent = {MARK: client.headers[MARK]} if MARK in client.headers else {}
+    async with connect("ws://127.0.0.1:8000/v1/realtime", additional_headers=sent) as session:
+        await client.accept()
+        speaking = asyncio.create_task(speak(client, session))
+        with suppress(WebSocketDisconnect):
+            async for text in session:
+                await client.send_text(text)
+            speaking.cancel()
+            await client.close()
+
+
+async def speak(client: WebSocket, session: ClientConnection) -> None:
+    """Pass the client's texts on to the model until the client leaves."""
+    async for text in client.iter_text():
+        await session.send(text)
+    await session.close()
