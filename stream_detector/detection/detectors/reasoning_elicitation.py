@@ -19,7 +19,7 @@ class ReasoningElicitation(Struct, frozen=True):
     clients ask for it now and then; to ask for it in hundreds of different prompts a day, or in a tenth of a busy key's
     prompts, is rare. The purpose model's odds, at most 3 either way, are a factor on the tail: it knows what the honest
     users of the cue look like, and learns from analysts. An application with an audit trail asks for reasoning in every
-    prompt, too: so words alone reach `words` at most. But it brings long cases and wants a few lines on each; who collects
+    prompt, too: so words alone say no more than `words`. But it brings long cases and wants a few lines on each; who collects
     reasoning brings a question and takes pages home. So the tail of the output tokens for an input token of these prompts is
     another factor, never a smaller one than that of the words.
 
@@ -27,7 +27,7 @@ class ReasoningElicitation(Struct, frozen=True):
     templates with long examples and gateways that do not count input tokens.
 
     Parameters: `min_prompts` before an opinion; `half`, distinct prompts a day that half of the honest users exceed; `words`,
-    the least tail that asking gives; `usual_yield`, the tail of answers that says nothing yet.
+    share of honest clients who ask for it in all that they do; `usual_yield`, the tail of answers that says nothing yet.
 
     Reference: Muennighoff et al. 2025 (s1); DistillGuard 2026 (arXiv 2603.07835).
 
@@ -45,7 +45,7 @@ class ReasoningElicitation(Struct, frozen=True):
 
     min_prompts: int = 32
     half: float = 20.0
-    words: float = 0.006
+    words: float = 0.008
     usual_yield: float = 0.3
 
     def score(self, profile: Profile, context: Context) -> Reading:
@@ -60,6 +60,6 @@ class ReasoningElicitation(Struct, frozen=True):
             "elicitation": context.elicitation,
             "output_ratio": window.reasoning.ratio(),
         }
-        asked = max(self.words, found.tail)
+        asked = min(1.0, self.words + found.tail)
         bought = min(1.0, yield_tail(window.reasoning.ratio(), window.reasoning.answer_tokens()) / self.usual_yield)
         return Scored(1.0 - asked * max(asked, bought), evidence)
