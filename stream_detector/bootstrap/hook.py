@@ -17,6 +17,7 @@ from stream_detector.bootstrap.identity import identity_of
 from stream_detector.bootstrap.parts import clock_of, stores_of
 from stream_detector.domain.errors import StoreUnavailable
 from stream_detector.hook.process import Hook, HookOptions
+from stream_detector.hook.seen import Report
 from stream_detector.service.outbox import Outbox
 from stream_detector.settings import Settings
 
@@ -36,7 +37,11 @@ async def _run(settings: Settings) -> None:
     stop = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
-    async with stores_of(settings) as stores, _grpc(settings, observer), _outbox(settings, observer) as outbox:
+    async with (
+        stores_of(settings) as stores,
+        _report(settings, observer) as report,
+        _grpc(settings, observer, report),
+    ):
         hook = Hook(
             guard=guard_of(settings, stores, observer),
             clock=clock_of(settings),
@@ -51,22 +56,24 @@ async def _run(settings: Settings) -> None:
                 feed_token=settings.hook_feed_token,
                 tls=tls,
             ),
-            report=outbox.put if outbox is not None else None,
+            report=report,
         )
         await hook.run(stop)
 
 
-def _grpc(settings: Settings, observer: PrometheusHookObserver) -> AbstractAsyncContextManager[None]:
+def _grpc(
+    settings: Settings, observer: PrometheusHookObserver, report: Report | None
+) -> AbstractAsyncContextManager[None]:
     if not settings.hook_grpc_port:
         return nullcontext()
     from stream_detector.bootstrap.hook_grpc import grpc_processes  # noqa: PLC0415 - an extra
 
-    return grpc_processes(settings, observer)
+    return grpc_processes(settings, observer, report)
 
 
 @asynccontextmanager
-async def _outbox(settings: Settings, observer: PrometheusHookObserver) -> AsyncIterator[Outbox | None]:
-    """Where the calls go that the hook was asked about."""
+async def _report(settings: Settings, observer: PrometheusHookObserver) -> AsyncIterator[Report | None]:
+    """Takes the calls that the hook was asked about."""
     if not settings.hook_calls_to:
         yield None
         return
@@ -74,7 +81,7 @@ async def _outbox(settings: Settings, observer: PrometheusHookObserver) -> Async
 
     outbox = Outbox(channel_of(settings, settings.hook_calls_to, half="request"), observer=observer)
     try:
-        yield outbox
+        yield outbox.put
     finally:
         with contextlib.suppress(StoreUnavailable):  # it has said so before
             await outbox.aclose()

@@ -21,22 +21,29 @@ from stream_detector.hook.envoy.family import Family, FamilyObserver
 from stream_detector.hook.envoy.process import EnvoyHook, EnvoyOptions
 from stream_detector.hook.envoy.reports import ReportingObserver
 from stream_detector.hook.envoy.server import grpc_address
+from stream_detector.hook.seen import Report
 from stream_detector.serving.background import beside
 from stream_detector.settings import Settings
 
+_SAY_WITHIN_S = 1.0
 _log = logging.getLogger(__name__)
 
 
 @contextlib.asynccontextmanager
-async def grpc_processes(settings: Settings, observer: FamilyObserver) -> AsyncIterator[None]:
-    """Keep the processes running while it is entered; `observer` hears what they do.
+async def grpc_processes(settings: Settings, observer: FamilyObserver, report: Report | None) -> AsyncIterator[None]:
+    """Keep the processes running while it is entered.
+
+    Args:
+        settings: what the operator sets.
+        observer: hears what they do.
+        report: takes the calls that they are asked about; None for nobody.
 
     Raises:
         ConfigError: the port cannot be listened on.
         FamilyEnded: a process could not start.
     """
     address = grpc_address(settings.hook_host, settings.hook_grpc_port)
-    family = Family(functools.partial(_process, settings, address), settings.hook_grpc_processes, observer)
+    family = Family(functools.partial(_process, settings, address), settings.hook_grpc_processes, observer, report)
     async with beside(family.run()):
         yield
 
@@ -72,8 +79,12 @@ async def _run(settings: Settings, address: str, parent: socket.socket) -> None:
                 unidentified=settings.hook_unidentified,
                 tls=tls_of(settings),
             ),
+            report=observer.asked_about if settings.hook_calls_to else None,
         )
         await hook.run(stop, observer.listening)
     observer.flush()
     orphaned.cancel()
     writer.close()
+    with contextlib.suppress(OSError, TimeoutError):  # a parent that is gone, or hangs
+        async with asyncio.timeout(_SAY_WITHIN_S):
+            await writer.wait_closed()

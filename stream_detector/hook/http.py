@@ -21,7 +21,7 @@ from stream_detector.hook.answers import Answer, Dialect, answer
 from stream_detector.hook.broadcast import Broadcast, Page, Question
 from stream_detector.hook.freshness import Freshness
 from stream_detector.hook.judge import Judge
-from stream_detector.hook.needs import Field, ask_of, use_of
+from stream_detector.hook.needs import Field, ask_of, call_id, use_of
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.seen import Report, call_of
 from stream_detector.ports import Clock
@@ -100,7 +100,7 @@ class HookApp:
             field,
             path=request.path.removeprefix("/check-nginx").removeprefix("/check"),
             client=client,
-            call=ask_of(field, self._call_header).call,
+            call=call_id(field(self._call_header)),
             ts=self._clock.now_s(),
             verdict=verdict,
         )

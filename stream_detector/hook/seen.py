@@ -1,6 +1,7 @@
 """A gateway's question → a call, so that a gateway needs nothing else: who called what, from where, and how it was answered.
 
 It knows neither tokens nor prompts. Where something else reports completions, a collector makes one call of both halves, by id.
+The last address in `x-forwarded-for` is the gateway's own word; those before it are what the client says.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,9 @@ _MAX_CHARS: Final = 1024
 Report = Callable[[ApiCall], None]
 
 
-def call_of(field: Field, *, path: str, client: str, call: str, ts: float, verdict: Verdict) -> ApiCall | None:
+def call_of(
+    field: Field, *, path: str, client: str, call: str, ts: float, verdict: Verdict, peer: str = ""
+) -> ApiCall | None:
     """The call that was asked about; None for one that no call event could carry.
 
     Args:
@@ -28,13 +31,14 @@ def call_of(field: Field, *, path: str, client: str, call: str, ts: float, verdi
         call: its id; empty for a new one.
         ts: event time.
         verdict: what was answered.
+        peer: who connected to the gateway, as far as that is known; counts where `x-forwarded-for` names no address.
     """
     try:
         return ApiCall(
             id=call or uuid4().hex,
             ts=ts,
             client=client,
-            ip=_address(field("x-forwarded-for") or ""),
+            ip=_address((field("x-forwarded-for") or "").rpartition(",")[2]) or _address(peer),
             ua=(field("user-agent") or "")[:_MAX_CHARS] or None,
             route=path[:_MAX_CHARS] or None,
             status=_REFUSED.get(verdict.action),
@@ -43,10 +47,9 @@ def call_of(field: Field, *, path: str, client: str, call: str, ts: float, verdi
         return None
 
 
-def _address(forwarded: str) -> str | None:
-    """The last one, which is the gateway's own word; None where that is no address."""
-    last = forwarded.rpartition(",")[2].strip()
+def _address(text: str) -> str | None:
+    """As calls have it, without a zone; None for what is no address."""
     try:
-        return str(ip_address(last))
+        return str(ip_address(text.strip().partition("%")[0]))
     except ValueError:
         return None

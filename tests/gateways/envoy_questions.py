@@ -10,6 +10,7 @@ from envoy.service.ratelimit.v3.rls_pb2 import RateLimitRequest, RateLimitRespon
 from gateways.hooks import HandClock, HandTimer, RecordingObserver
 
 from stream_detector.adapters.memory import MemoryLimiter
+from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.decisions import Decision, Limit
 from stream_detector.domain.identity import Identity
 from stream_detector.domain.verdicts import Failure
@@ -64,12 +65,15 @@ class EnvoyBench:
             observer=self.observer,
             doubt=Doubt(failure=failure, unidentified=unidentified, limiter_timeout_s=0.05),
         )
+        self.reported: list[ApiCall] = []
         self._authorization = Authorization(
             judge=judge,
             identity=identity,
             observer=self.observer,
             client_header="X-Client-Id",
             call_header="x-request-id",
+            report=self.reported.append,
+            clock=self.clock,
             timer=timer,
         )
         self._rate_limit = RateLimit(
@@ -79,7 +83,13 @@ class EnvoyBench:
     def check(self, request: CheckRequest | str) -> CheckResponse:
         """The answer to ext_authz about a request, or about a call of a client."""
         asked = about(request) if isinstance(request, str) else request
-        return asyncio.run(self._authorization.Check(asked, None))
+        return asyncio.run(self._answer(asked))
+
+    async def _answer(self, request: CheckRequest) -> CheckResponse:
+        before = len(self.reported)
+        response = await self._authorization.Check(request, None)
+        assert len(self.reported) == before, "the answer waited for the report"
+        return response
 
     def limit(self, request: RateLimitRequest) -> RateLimitResponse:
         """The answer to the rate limit filter."""

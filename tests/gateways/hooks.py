@@ -107,6 +107,7 @@ class RecordingObserver:
         self.feed_streams = 0
         self.grpc_processes = 0
         self.grpc_ends = 0
+        self.lost_calls = 0
         self.subjects: Mapping[tuple[Action, Mode], int] = {}
         self.age_s = -1.0
 
@@ -131,6 +132,9 @@ class RecordingObserver:
 
     def grpc_ended(self) -> None:
         self.grpc_ends += 1
+
+    def unreported(self, calls: int) -> None:
+        self.lost_calls += calls
 
     def table(self, subjects: Mapping[tuple[Action, Mode], int], age_s: float) -> None:
         self.subjects = subjects

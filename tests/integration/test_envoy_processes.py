@@ -16,6 +16,7 @@ from envoy.service.ratelimit.v3.rls_pb2_grpc import RateLimitServiceStub
 from gateways.asking import hang_up_after
 from gateways.envoy_questions import about, descriptor, descriptors
 from gateways.hooks import RecordingObserver, decision
+from gateways.listening_collector import ListeningCollector
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from prometheus_client.parser import text_string_to_metric_families
@@ -78,7 +79,7 @@ def counted(hook: HookProcess) -> float:
 
 
 def value_of(hook: HookProcess, name: str) -> float:
-    """Of a metric without labels."""
+    """Of a metric; the name has its labels."""
     (line,) = (line for line in hook.metrics().splitlines() if line.startswith(f"stream_detector_hook_{name} "))
     return float(line.split()[1])
 
@@ -102,6 +103,50 @@ def test_a_process_that_dies_is_started_anew_while_the_others_answer(hook: HookP
     assert before - hook.grpc_processes == {victim}
     assert (value_of(hook, "grpc_processes"), value_of(hook, "grpc_ends_total")) == (PROCESSES, 1)
     assert ask(hook, "mallory") == 403
+
+
+@pytest.fixture
+def collector() -> Iterator[ListeningCollector]:
+    with ListeningCollector() as started:
+        yield started
+
+
+@pytest.fixture
+def reporting(redis_url: str, collector: ListeningCollector, tmp_path: Path) -> Iterator[HookProcess]:
+    """A hook that reports the calls that it is asked about."""
+    settings = {
+        "redis": redis_url,
+        "hook_grpc_port": free_port(),
+        "hook_grpc_processes": PROCESSES,
+        "hook_calls_to": collector.url,
+        "collector_token": collector.token,
+    }
+    started = HookProcess(settings, tmp_path / "hook.log")
+    started.wait_ready()
+    yield started
+    started.close()
+
+
+def reports(hook: HookProcess, state: str) -> float:
+    return value_of(hook, f'reports_total{{state="{state}"}}')
+
+
+def test_calls_that_all_processes_are_asked_about_are_reported_and_counted_at_one_place(
+    reporting: HookProcess, collector: ListeningCollector
+) -> None:
+    assert [ask(reporting, "carol") for _ in range(20)] == [0] * 20
+    wait_until(lambda: len(collector.of("carol")) == 20, "all calls are reported")
+    wait_until(lambda: reports(reporting, "arrived") == 20, "they are counted")
+    collector.status = 400
+    assert ask(reporting, "dave") == 0
+    wait_until(lambda: reports(reporting, "lost") == 1, "a call that nobody takes is counted as lost")
+
+
+def test_the_last_calls_before_the_end_are_reported(reporting: HookProcess, collector: ListeningCollector) -> None:
+    for number in range(20):
+        ask(reporting, f"client-{number}")
+    reporting.close()
+    assert [len(collector.of(f"client-{number}")) for number in range(20)] == [1] * 20
 
 
 def health(hook: HookProcess) -> str:

@@ -12,12 +12,13 @@ from servers.processes import wait_until
 from servers.redis_server import RedisServer
 
 from stream_detector.domain.calls import ApiCall
+from stream_detector.domain.decisions import Action
 from stream_detector.wire import calls as wire
 
 _FORGED = "203.0.113.9"
 
 
-@pytest.fixture(params=[kind for kind in KINDS if not kind.asks_by_grpc], ids=lambda kind: str(kind.name))
+@pytest.fixture(params=KINDS, ids=lambda kind: str(kind.name))
 def kind(request: pytest.FixtureRequest) -> Kind:
     found: Kind = request.param
     if found.program() is None:
@@ -48,10 +49,19 @@ def _reported(receiver: Model) -> list[ApiCall]:
 
 
 def test_who_called_from_where_with_what_is_reported_and_not_what_the_client_says(
-    installation: Installation, receiver: Model
+    kind: Kind, installation: Installation, receiver: Model
 ) -> None:
     assert installation.call("bob", x_forwarded_for=_FORGED, user_agent="Mosaic/1.0").status == 200
     wait_until(lambda: any(call.client == "bob" for call in _reported(receiver)), "bob's call is reported")
     (call,) = (call for call in _reported(receiver) if call.client == "bob")
     assert call.ua == "Mosaic/1.0"
     assert call.ip not in {None, _FORGED}
+    assert (call.route, call.status) == ("/v1/chat/completions" if kind.name.startswith("envoy") else None, None)
+
+
+def test_a_call_that_was_refused_is_reported_with_what_the_client_got(
+    installation: Installation, receiver: Model
+) -> None:
+    installation.decide("alice", Action.BLOCK)
+    installation.until("alice", 403)
+    wait_until(lambda: 403 in {call.status for call in _reported(receiver) if call.client == "alice"}, "it is reported")

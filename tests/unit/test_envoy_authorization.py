@@ -4,9 +4,10 @@ import pytest
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 from gateways.envoy_questions import TWO_A_MINUTE, EnvoyBench, about
-from gateways.hooks import FakeLimiter, decision
+from gateways.hooks import NOON_S, FakeLimiter, decision
 from google.protobuf.json_format import MessageToDict
 
+from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.decisions import Action, Limit
 from stream_detector.domain.errors import StoreUnavailable
 from stream_detector.domain.identity import Evidence, Identity
@@ -199,3 +200,63 @@ def test_a_key_is_known_by_its_keyed_hash() -> None:
     bench = EnvoyBench(decision(client), identity=identity)
     assert bench.check("Bearer sk-1").denied_response.status.code == 403
     assert bench.check("sk-2").HasField("ok_response")
+
+
+def came_from(peer: str, path: str = "/v1/chat/completions?api-version=7", **headers: str) -> CheckRequest:
+    """What ext_authz asks about a call of carol, with what Envoy knows of its connection."""
+    request = about("carol", **headers)
+    request.attributes.source.address.socket_address.address = peer
+    request.attributes.request.http.path = path
+    return request
+
+
+def test_every_call_that_was_asked_about_is_reported_after_the_answer() -> None:
+    bench = EnvoyBench(decision("mallory"), decision("tom", Action.THROTTLE, limit=Limit(1, 3600.0, 1)))
+    bench.check(came_from("203.0.113.7", user_agent="OpenAI/Python 1.75.0", x_request_id="call-1"))
+    for client in ("mallory", "tom", "tom"):
+        bench.check(client)
+    first, blocked, passed, throttled = bench.reported
+    assert first == ApiCall(
+        id="call-1",
+        ts=NOON_S,
+        client="carol",
+        ip="203.0.113.7",
+        ua="OpenAI/Python 1.75.0",
+        route="/v1/chat/completions",
+    )
+    assert [(call.client, call.status) for call in (blocked, passed, throttled)] == [
+        ("mallory", 403),
+        ("tom", None),
+        ("tom", 429),
+    ]
+    assert len({call.id for call in bench.reported}) == 4
+
+
+def test_calls_of_nobody_are_not_reported() -> None:
+    bench = EnvoyBench()
+    bench.check(CheckRequest())
+    assert bench.reported == []
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "peer", "address"),
+    [
+        ("6.6.6.6, 203.0.113.7", "10.0.0.1", "203.0.113.7"),
+        ("6.6.6.6, unknown", "203.0.113.7", "203.0.113.7"),
+        ("", "2001:db8::7", "2001:db8::7"),
+        ("", "fe80::7%a-very-long-name-of-a-network-interface", "fe80::7"),
+        ("", "", None),
+        ("", "/run/envoy.sock", None),
+    ],
+)
+def test_who_connected_to_envoy_counts_where_no_proxy_says_more(forwarded: str, peer: str, address: str | None) -> None:
+    bench = EnvoyBench()
+    bench.check(came_from(peer, x_forwarded_for=forwarded))
+    assert [call.ip for call in bench.reported] == [address]
+
+
+def test_a_route_is_reported_as_over_http() -> None:
+    bench = EnvoyBench()
+    for path in ("/v1/a%20b?q=/c", "?q", "/" + 2000 * "a", "/%ff"):
+        bench.check(came_from("", path))
+    assert [call.route for call in bench.reported] == ["/v1/a b", None, "/" + 1023 * "a", "/\ufffd"]

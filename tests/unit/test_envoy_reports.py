@@ -1,11 +1,12 @@
 import asyncio
 
 import pytest
-from gateways.hooks import RecordingObserver
+from gateways.hooks import NOON_S, RecordingObserver
 
+from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.decisions import Action
 from stream_detector.domain.verdicts import Cause, Verdict
-from stream_detector.hook.envoy.reports import MAX_LINE_BYTES, ReportingObserver, count
+from stream_detector.hook.envoy.reports import MAX_LINE_BYTES, ReportingObserver, take
 
 PASSED = Verdict(Action.ALLOW, Cause.NO_DECISION)
 BLOCKED = Verdict(Action.BLOCK, Cause.DECISION)
@@ -45,8 +46,19 @@ def process(socket: Socket) -> ReportingObserver:
 def heard(socket: Socket) -> RecordingObserver:
     observer = RecordingObserver()
     for line in socket.lines:
-        count(line, observer)
+        take(line, observer, None)
     return observer
+
+
+def to_report(socket: Socket) -> list[ApiCall]:
+    calls: list[ApiCall] = []
+    for line in socket.lines:
+        take(line, RecordingObserver(), calls.append)
+    return calls
+
+
+def call(number: int = 0) -> ApiCall:
+    return ApiCall(id=f"call-{number}", ts=NOON_S, client="carol", ip="203.0.113.7", status=429)
 
 
 def test_the_parent_hears_of_every_answer_and_failure(socket: Socket) -> None:
@@ -85,13 +97,29 @@ def test_without_news_nothing_is_said(socket: Socket) -> None:
     assert len(socket.lines) == 1
 
 
+def test_the_parent_gets_every_call_that_it_is_to_report(socket: Socket) -> None:
+    observer = process(socket)
+    observer.listening()
+    calls = [call(number) for number in range(120)]
+    for each in calls[:119]:
+        observer.asked_about(each)
+    observer.table({}, 0.0)
+    observer.asked_about(calls[119])
+    observer.flush()
+    assert to_report(socket) == calls
+
+
 def test_a_line_is_never_longer_than_the_parent_reads(socket: Socket) -> None:
     observer = process(socket)
-    for _ in range(25_000):
+    longest = ApiCall(id="\U0001f600" * 256, ts=NOON_S, client="\U0001f600" * 256, ua="\0" * 1024, route="\0" * 1024)
+    for number in range(25_000):
         observer.answered(Verdict(Action.THROTTLE, Cause.NO_DECISION), 0.012345678901234567)
+        if number % 10_000 > 9_900:
+            observer.asked_about(longest)
     observer.flush()
     assert max(map(len, socket.lines)) < MAX_LINE_BYTES
     assert len(heard(socket).verdicts) == 25_000
+    assert to_report(socket) == [longest] * 198
 
 
 def test_a_parent_that_hangs_costs_no_memory(socket: Socket) -> None:
@@ -103,6 +131,20 @@ def test_a_parent_that_hangs_costs_no_memory(socket: Socket) -> None:
     observer.answered(BLOCKED, 0.001)
     observer.flush()
     assert [each.action for each in heard(socket).verdicts] == [Action.BLOCK]
+
+
+def test_calls_that_a_parent_that_hung_did_not_hear_of_are_counted_as_lost(socket: Socket) -> None:
+    observer = process(socket)
+    socket.unread_bytes = 1 << 30
+    for number in range(60):
+        observer.asked_about(call(number))
+    observer.flush()
+    socket.unread_bytes = 0
+    observer.asked_about(call(60))
+    observer.flush()
+    observer.flush()
+    assert heard(socket).lost_calls == 60
+    assert to_report(socket) == [call(60)]
 
 
 def test_what_happens_without_a_parent_is_said_to_nobody(socket: Socket) -> None:
@@ -119,7 +161,7 @@ def test_reports_pass_through_a_real_socket() -> None:
 
         async def hear(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
             while line := await reader.readline():
-                count(line, parent)
+                take(line, parent, None)
             done.set()
 
         done = asyncio.Event()

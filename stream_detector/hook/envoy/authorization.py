@@ -6,12 +6,15 @@
    `unit`, from where the rate limit filter can take it. A limit that Envoy cannot express exactly is not told.
 4. Where the route's `context_extensions` say `limits: rate_limit_filter`, a limit that is told is left to that filter, and
    the call is not counted here. Every other limit still is.
+5. A call that was asked about is reported after the answer, so that nobody waits for that.
 
 Source: Envoy's `api/envoy/service/auth/v3/external_auth.proto`.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
+from urllib.parse import unquote
 
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
 from envoy.service.auth.v3.attribute_context_pb2 import AttributeContext
@@ -25,8 +28,10 @@ from stream_detector.domain.verdicts import Verdict
 from stream_detector.hook.answers import MARK_HEADER, Answer, Dialect, Headers, answer
 from stream_detector.hook.envoy.units import UnitRate, exact_rate
 from stream_detector.hook.judge import Judge
-from stream_detector.hook.needs import Field, ask_of
+from stream_detector.hook.needs import Field, ask_of, call_id
 from stream_detector.hook.observer import HookObserver
+from stream_detector.hook.seen import Report, call_of
+from stream_detector.ports import Clock
 
 _RATE_LIMIT_FILTER = "rate_limit_filter"
 _LOOK: Final = Ask(requests=0, input_tokens=0, output_tokens=0)
@@ -49,6 +54,8 @@ class Authorization:
         identity: makes a client id of what the gateway passes on.
         client_header: request header that holds it; the gateway must overwrite what a client sends.
         call_header: request header that holds the id of the call.
+        report: takes every call that was asked about; None for nobody.
+        clock: event time of these calls.
         timer: seconds that never go back, of the finest resolution.
     """
 
@@ -60,6 +67,8 @@ class Authorization:
         identity: Identity,
         client_header: str,
         call_header: str,
+        report: Report | None,
+        clock: Clock,
         timer: Callable[[], float],
     ) -> None:
         self._judge = judge
@@ -67,6 +76,7 @@ class Authorization:
         self._identity = identity
         self._client_header = client_header.lower()
         self._call_header = call_header.lower()
+        self._report, self._clock = report, clock
         self._timer = timer
 
     async def Check(self, request: CheckRequest, _context: object) -> CheckResponse:  # noqa: N802 - gRPC's name
@@ -77,6 +87,8 @@ class Authorization:
         limits = request.attributes.context_extensions.get("limits", "")
         reply = await self._reply(client, lambda: ask_of(field, self._call_header), limits)
         self._observer.answered(reply.verdict, self._timer() - started)
+        if self._report is not None and client is not None:
+            asyncio.get_running_loop().call_soon(self._tell, self._report, request.attributes, client, reply.verdict)
         return reply.response
 
     async def _reply(self, client: str | None, ask: Callable[[], Ask], limits: str) -> "_Reply":
@@ -89,6 +101,21 @@ class Authorization:
                 return _Reply(verdict, response_of(verdict))
         verdict = await self._judge.check(client, ask)
         return _Reply(verdict, response_of(verdict))
+
+    def _tell(self, report: Report, attributes: AttributeContext, client: str, verdict: Verdict) -> None:
+        http = attributes.request.http
+        field = _fields(http)
+        call = call_of(
+            field,
+            path=unquote(http.path.partition("?")[0]),
+            client=client,
+            call=call_id(field(self._call_header)),
+            ts=self._clock.now_s(),
+            verdict=verdict,
+            peer=attributes.source.address.socket_address.address,
+        )
+        if call is not None:
+            report(call)
 
 
 class _Reply(Struct, frozen=True):
@@ -124,18 +151,18 @@ def response_of(verdict: Verdict) -> CheckResponse:
         return _PASS
     rate = None if verdict.limit is None else exact_rate(verdict.limit)
     if rate is not None:
-        _tell(response, rate)
+        _tell_limit(response, rate)
     return response
 
 
 def _handed_over(verdict: Verdict, rate: UnitRate) -> CheckResponse:
     """The call passes here; what the client hears of its limit is up to the filter that counts."""
     response = _pass(Answer(_OK, [(MARK_HEADER, verdict.mark)] if verdict.mark else []))
-    _tell(response, rate)
+    _tell_limit(response, rate)
     return response
 
 
-def _tell(response: CheckResponse, rate: UnitRate) -> None:
+def _tell_limit(response: CheckResponse, rate: UnitRate) -> None:
     limit = response.dynamic_metadata.fields["limit"].struct_value
     limit.update({"requests_per_unit": rate.requests, "unit": rate.unit.name})
 

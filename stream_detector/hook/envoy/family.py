@@ -1,6 +1,7 @@
 """Several processes that answer Envoy on one port: their parent starts them, hears what they counted, and ends them.
 
-1. A process and its parent share a socket. When it closes, the other one is gone: a process without a parent ends.
+1. A process and its parent share a socket. When it closes, the other one is gone: a process without a parent ends. What a
+   process says while it ends is heard.
 2. A process that ends is started anew after a second. One that ends before it ever listened would do so again, so the parent
    ends, too; what the process said last tells why.
 3. Processes are spawned, not forked: gRPC has threads.
@@ -15,8 +16,8 @@ from multiprocessing.process import BaseProcess
 from typing import Never, Protocol
 
 from stream_detector.domain.errors import StreamDetectorError
-from stream_detector.hook.envoy.reports import MAX_LINE_BYTES, count
-from stream_detector.hook.observer import HookObserver
+from stream_detector.hook.envoy.reports import MAX_LINE_BYTES, ParentObserver, take
+from stream_detector.hook.seen import Report
 from stream_detector.serving.background import together
 
 _AGAIN_AFTER_S = 1.0
@@ -27,7 +28,7 @@ Main = Callable[[socket.socket], None]
 """What a process runs, with its end of the socket; can be pickled."""
 
 
-class FamilyObserver(HookObserver, Protocol):
+class FamilyObserver(ParentObserver, Protocol):
     """Hears of the processes, too."""
 
     def grpc_listening(self, processes: int) -> None:
@@ -47,13 +48,15 @@ class Family:
     Args:
         main: what each of them runs.
         size: how many.
-        observer: hears what they report.
+        observer: hears what they tell.
+        report: takes the calls that they were asked about; None for nobody.
     """
 
-    def __init__(self, main: Main, size: int, observer: FamilyObserver) -> None:
+    def __init__(self, main: Main, size: int, observer: FamilyObserver, report: Report | None = None) -> None:
         self._main = main
         self._size = size
         self._observer = observer
+        self._report = report
         self._listening = 0
 
     async def run(self) -> None:
@@ -84,8 +87,11 @@ class Family:
         try:
             listened = await self._hear(name, reader)
         finally:
-            writer.close()
+            if not writer.is_closing():
+                writer.write_eof()
             await _join(process)
+            await self._take_in(reader)
+            writer.close()
         if not listened:
             message = f"{name} ended with code {process.exitcode} before it listened; the lines above say why"
             raise FamilyEnded(message)
@@ -100,10 +106,15 @@ class Family:
                     listened = True
                     self._count_listening(1)
                     _log.info("%s listens", name)
-                count(line, self._observer)
+                take(line, self._observer, self._report)
         finally:
             self._count_listening(-listened)
         return listened
+
+    async def _take_in(self, reader: asyncio.StreamReader) -> None:
+        """What a process that has ended said last."""
+        while (line := await reader.readline()).endswith(b"\n"):
+            take(line, self._observer, self._report)
 
     def _count_listening(self, more: int) -> None:
         self._listening += more

@@ -23,6 +23,7 @@ from stream_detector.hook.envoy.rate_limit import RateLimit
 from stream_detector.hook.envoy.server import Services, serve
 from stream_detector.hook.guard import Guard
 from stream_detector.hook.observer import HookObserver
+from stream_detector.hook.seen import Report
 from stream_detector.ports import Clock
 from stream_detector.serving.background import beside
 from stream_detector.serving.tls import Tls
@@ -56,6 +57,7 @@ class EnvoyHook:
         clock: event time.
         observer: hears of every answer.
         options: what the operator sets.
+        report: takes every call that `ext_authz` asked about; None for nobody.
         timer: seconds that never go back; measures the time of an answer.
     """
 
@@ -66,6 +68,7 @@ class EnvoyHook:
         clock: Clock,
         observer: HookObserver,
         options: EnvoyOptions,
+        report: Report | None = None,
         timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._guard = guard
@@ -77,6 +80,8 @@ class EnvoyHook:
                 identity=options.identity,
                 client_header=options.client_header,
                 call_header=options.call_header,
+                report=report,
+                clock=clock,
                 timer=timer,
             ),
             rate_limit=RateLimit(
