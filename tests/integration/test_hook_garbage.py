@@ -101,6 +101,20 @@ async def test_a_client_header_is_one_id_in_ascii_or_the_call_is_unidentified(fi
     assert [verdict.cause for verdict in observer.verdicts] == [cause]
 
 
+@pytest.mark.parametrize("values", [(b"alice", b"caf\xe9"), (b"caf\xe9", b"alice")])
+@on_a_loop
+async def test_a_second_client_header_outside_ascii_cannot_be_noticed_as_the_docs_say(
+    values: tuple[bytes, ...],
+) -> None:
+    fields = b"".join(b"x-client-id: " + value + b"\r\n" for value in values)
+    async with hook_with(decision("alice")) as gateway:
+        answered = await hear(
+            gateway.port, b"GET /check HTTP/1.1\r\nhost: a\r\nconnection: close\r\n" + fields + b"\r\n"
+        )
+
+    assert int(answered.split()[1]) == 403
+
+
 @on_a_loop
 async def test_a_body_is_not_taken_for_the_next_question() -> None:
     body = b"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n"
