@@ -139,3 +139,24 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 _DEFAULT = DetectorPolicy()
+
+
+def contradictions(policy: Policy, detectors: Collection[str]) -> Iterator[str]:
+    """What the types cannot tell: field, value and allowed range of each; `detectors` are all that there are."""
+    for name, rung in (("mark", policy.mark), ("throttle", policy.throttle), ("block", policy.block)):
+        if rung.release > rung.risk:
+            yield f"{name}.release: {rung.release} is above {name}.risk, must be <= {rung.risk}"
+    if policy.mark.risk > policy.throttle.risk:
+        yield f"mark.risk: {policy.mark.risk} is above throttle.risk, must be <= {policy.throttle.risk}"
+    if policy.block.risk < policy.throttle.risk:
+        yield f"block.risk: {policy.block.risk} is below throttle.risk, must be >= {policy.throttle.risk}"
+    for name in policy.detectors:
+        if name not in detectors:
+            yield f"detectors.{name}: no such detector, must be one of {', '.join(sorted(detectors))}"
+    named: set[str] = set()
+    for index, entry in enumerate(policy.allowlist):
+        if entry.client in named:
+            yield f"allowlist[{index}].client: {entry.client!r} is named twice, must be named once"
+        named.add(entry.client)
+        if entry.expires.tzinfo is None:
+            yield f"allowlist[{index}].expires: {entry.expires} has no time zone, must end in Z or an offset such as +02:00"

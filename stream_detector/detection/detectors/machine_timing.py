@@ -68,9 +68,13 @@ class MachineTiming(Struct, frozen=True):
         gaps = profile.gaps
         if gaps.seen < self.min_gaps:
             return Warming(gaps.seen, float(self.min_gaps))
-        variation, clockwork = context.features.gap_variation, gaps.clockwork()
+        variation, clockwork = _at_most(context.features.gap_variation, gaps.seen), gaps.clockwork()
         work_h = profile.hours.work_h()
-        evidence = {"gap_variation": variation, "gap_entropy": context.features.gap_entropy, "work_h": work_h}
+        evidence = {
+            "gap_variation": context.features.gap_variation,
+            "gap_entropy": context.features.gap_entropy,
+            "work_h": work_h,
+        }
         evidence["clockwork"] = clockwork
         tails = [0.1 * (max(variation, _EXACT) / 0.92) ** 2.1]
         tails += self._evenness(profile, evidence)
@@ -91,7 +95,7 @@ class MachineTiming(Struct, frozen=True):
         is_timer = variation < self.timer and lane.calls_per_h() <= _MONITOR_CALLS
         if is_timer or lane.clockwork() >= SCHEDULED:
             return 1.0
-        tails = [0.1 * (max(variation, _EXACT) / 0.92) ** 2.1]
+        tails = [_regular_tail(variation, lane.seen)]
         if hours.hours >= self.min_hours and hours.mean() >= self.min_hour_calls:
             tails.append(_even_tail(hours.unevenness(), min(float(DAY_HOURS), hours.hours)))
         tail = min(1.0, (1 + tried) * len(tails) * min(tails))
@@ -122,6 +126,12 @@ class MachineTiming(Struct, frozen=True):
         gap_s = profile.gaps.total / profile.gaps.seen
         usual = 0.5 * gap_s < evidence["retry_wait_s"] < 2 * gap_s
         return evidence["retry_spread"] < self.fixed_spread and not usual
+
+
+def _regular_tail(variation: float, gaps: float) -> float:
+    """Of the variation and one standard error more: a few dozen calls of many people are even by chance."""
+    at_most = variation * (1.0 + 1.0 / math.sqrt(gaps))
+    return 0.1 * math.pow(max(at_most, _EXACT) / 0.92, 2.1)
 
 
 def _of_lane(lane: Lane, profile: Profile) -> dict[str, float]:

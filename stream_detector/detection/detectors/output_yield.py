@@ -21,8 +21,9 @@ class OutputYield(Struct, frozen=True):
 
     Misses: evaluations and graders, who want little; templates with long examples; gateways that do not count input tokens.
 
-    Parameters: `min_calls` before an opinion. The tail (`yields`) lies ten times above those programs, because smaller ones may
-    differ, and because beside hard and steady work little more is needed for a throttle.
+    Parameters: `min_calls` before an opinion; `long_tokens` of an answer that explains something. The tail (`yields`) lies ten
+    times above those programs, because smaller ones may differ, and because beside hard and steady work little more is needed
+    for a throttle.
 
     Reference: ServeGen (arXiv 2505.09999), token counts of 221 clients; Azure LLM inference trace 2023: 1,155 tokens in and
     211 out.
@@ -38,6 +39,7 @@ class OutputYield(Struct, frozen=True):
     ceiling: ClassVar[float] = 1.3
 
     min_calls: int = 32
+    long_tokens: float = 500.0
 
     def score(self, profile: Profile, context: Context) -> Reading:
         """See the class."""
@@ -46,4 +48,4 @@ class OutputYield(Struct, frozen=True):
             return Warming(float(min(calls, self.min_calls - 1)), float(self.min_calls))
         ratio, answer_tokens = profile.budget.output_ratio(), context.features.tokens_per_call
         evidence = {"output_ratio": ratio, "answer_tokens": answer_tokens}
-        return Scored(1.0 - yield_tail(ratio, answer_tokens), evidence)
+        return Scored(1.0 - yield_tail(ratio, answer_tokens, self.long_tokens), evidence)
