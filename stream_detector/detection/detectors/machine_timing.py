@@ -68,15 +68,14 @@ class MachineTiming(Struct, frozen=True):
         gaps = profile.gaps
         if gaps.seen < self.min_gaps:
             return Warming(gaps.seen, float(self.min_gaps))
-        variation, clockwork = _at_most(context.features.gap_variation, gaps.seen), gaps.clockwork()
-        work_h = profile.hours.work_h()
+        clockwork, work_h = gaps.clockwork(), profile.hours.work_h()
         evidence = {
             "gap_variation": context.features.gap_variation,
             "gap_entropy": context.features.gap_entropy,
             "work_h": work_h,
+            "clockwork": clockwork,
         }
-        evidence["clockwork"] = clockwork
-        tails = [0.1 * (max(variation, _EXACT) / 0.92) ** 2.1]
+        tails = [_regular_tail(context.features.gap_variation, gaps.seen)]
         tails += self._evenness(profile, evidence)
         tail = min(1.0, len(tails) * min(tails))
         if self._pauses_alike(profile, evidence):
