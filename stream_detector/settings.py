@@ -6,7 +6,7 @@ type or a value out of range stops the start with one line.
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from stream_detector.detection.detectors.catalogue import names as detector_names
-from stream_detector.detection.policy import Policy
+from stream_detector.detection.policy import Policy, contradictions
 from stream_detector.domain.errors import ConfigError
 from stream_detector.domain.identity import Evidence
 from stream_detector.domain.validation import explain
@@ -30,7 +30,7 @@ _HIDDEN = "(hidden)"
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 PositiveSeconds = Annotated[float, Meta(gt=0, le=31_536_000)]
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,200}\Z")]
 
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 _TOPICS = tuple(f"{PREFIX}TOPIC_{name}" for name in ("CALLS", "DECISIONS", "DEAD"))
@@ -47,9 +47,9 @@ class Transport(StrEnum):
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings, with their defaults."""
 
-    kafka: Annotated[str, Meta(pattern=r"^[^\s,:]+:[0-9]{1,5}(,[^\s,:]+:[0-9]{1,5})*$")] = "localhost:9092"
+    kafka: Annotated[str, Meta(pattern=r"^[^\s,:]+:[0-9]{1,5}(,[^\s,:]+:[0-9]{1,5})*\Z")] = "localhost:9092"
     """Bootstrap servers, `host:port`, comma-separated."""
-    redis: Annotated[str, Meta(pattern=r"^(redis|rediss|unix)://")] = "redis://localhost:6379/0"
+    redis: Annotated[str, Meta(pattern=r"^(redis|rediss|unix)://.+\Z")] = "redis://localhost:6379/0"
     key_prefix: Name = "sd"
     """Start of every Redis key; two installations may share one Redis."""
     topic_calls: Name = "api-calls"
@@ -75,7 +75,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Calls with a `ts` further ahead of the clock are dead-lettered."""
     max_past_s: PositiveSeconds = 604_800.0
     """Calls with a `ts` further behind the clock are dead-lettered."""
-    clock: Annotated[str, Meta(pattern=r"^(wall|scaled(:[0-9]+(\.[0-9]+)?){3})$")] = "wall"
+    clock: Annotated[str, Meta(pattern=r"^(wall|scaled(:[0-9]+(\.[0-9]+)?){3})\Z")] = "wall"
     """`wall`, or `scaled:EVENT_S:WALL_S:SPEED` for a simulation: EVENT_S at wall time WALL_S, then SPEED s per s."""
     metrics_host: str = "127.0.0.1"
     metrics_port: Port = 9108
@@ -87,9 +87,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Request header that says whose call it is, as the gateway sets it after authentication."""
     hook_call_header: Name = "x-request-id"
     """Request header that holds the id of the call, for limits of tokens and open calls."""
-    hook_feed_token: Annotated[str, Meta(pattern=r"^([!-~]{16,256})?$")] = ""
+    hook_feed_token: Annotated[str, Meta(pattern=r"^([!-~]{16,256})?\Z")] = ""
     """Secret that opens the decision feed of the hook; empty for no feed."""
-    hook_calls_to: Annotated[str, Meta(pattern=r"^(kafka|https?://\S+)?$")] = ""
+    hook_calls_to: Annotated[str, Meta(pattern=r"^(kafka|https?://\S+)?\Z")] = ""
     """Where the hook reports the calls that it is asked about: the calls topic, or a collector; empty for nowhere."""
     hook_failure: Failure = Failure.OPEN
     """Answer when neither the table nor Redis can say (the table is older than `hook_stale_after_s`)."""
@@ -105,7 +105,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Port where Envoy asks over gRPC; 0 for none."""
     hook_grpc_processes: Annotated[int, Meta(ge=1, le=256)] = 2
     """That share this port. One answers about 2,000 questions a second."""
-    calls_to: Annotated[str, Meta(pattern=r"^(kafka|https?://\S+)$")] = "kafka"
+    calls_to: Annotated[str, Meta(pattern=r"^(kafka|https?://\S+)\Z")] = "kafka"
     """Where a program that enforces by itself reports its calls: the calls topic, or the address of a collector."""
     collector_host: str = "127.0.0.1"
     """Where the collector listens; without a token only on this machine."""
@@ -117,7 +117,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Path of the collector's certificate (PEM), for both of its ports; empty for plain text."""
     collector_tls_key: str = ""
     """Path of its key."""
-    collector_token: Annotated[str, Meta(pattern=r"^([!-~]{16,256})?$")] = ""
+    collector_token: Annotated[str, Meta(pattern=r"^([!-~]{16,256})?\Z")] = ""
     """Secret that senders show (`Authorization: Bearer`); empty for none."""
     collector_max_body_bytes: Annotated[int, Meta(ge=1024, le=104_857_600)] = 8_388_608
     """Of one body, unpacked."""
@@ -145,7 +145,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Path of a TOML file: id of a key -> client; empty for none."""
     addresses: str = ""
     """Path of a folder of address databases and lists (`adapters.address_book`), or of one database; empty for none."""
-    log_level: Annotated[str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+    log_level: Annotated[str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR)\Z")] = "INFO"
     sketch_salt: Annotated[str, Meta(max_length=1024)] = ""
     """Secret that keys the sketches of prompts; the same at every hop. Empty: a public one, with a warning."""
 
@@ -163,6 +163,9 @@ class Settings(Struct, frozen=True, kw_only=True):
                 continue
             if variable not in known:
                 message = f"{variable}: no such setting; docs/settings.md lists them"
+                raise ConfigError(message)
+            if "\n" in value or "\r" in value:  # not shown: it may be a secret
+                message = f"{variable}: must be one line, and holds a line end; leave out the one that ends its file"
                 raise ConfigError(message)
             values[known[variable]] = value
         try:
@@ -221,30 +224,8 @@ def load_policy(path: str) -> Policy:
     except msgspec.ValidationError as error:
         message = f"{path}: {explain(error, content, Policy)}"
         raise ConfigError(message) from error
-    problem = next(_contradictions(policy), None)
+    problem = next(contradictions(policy, detector_names()), None)
     if problem is not None:
         message = f"{path}: {problem}"
         raise ConfigError(message)
     return policy
-
-
-def _contradictions(policy: Policy) -> Iterator[str]:
-    """What the types cannot tell."""
-    for name, rung in (("mark", policy.mark), ("throttle", policy.throttle), ("block", policy.block)):
-        if rung.release > rung.risk:
-            yield f"{name}.release: {rung.release} is above {name}.risk, must be <= {rung.risk}"
-    if policy.mark.risk > policy.throttle.risk:
-        yield f"mark.risk: {policy.mark.risk} is above throttle.risk, must be <= {policy.throttle.risk}"
-    if policy.block.risk < policy.throttle.risk:
-        yield f"block.risk: {policy.block.risk} is below throttle.risk, must be >= {policy.throttle.risk}"
-    known = detector_names()
-    for name in policy.detectors:
-        if name not in known:
-            yield f"detectors.{name}: no such detector, must be one of {', '.join(sorted(known))}"
-    named: set[str] = set()
-    for index, entry in enumerate(policy.allowlist):
-        if entry.client in named:
-            yield f"allowlist[{index}].client: {entry.client!r} is named twice, must be named once"
-        named.add(entry.client)
-        if entry.expires.tzinfo is None:
-            yield f"allowlist[{index}].expires: {entry.expires} has no time zone, must end in Z or an offset such as +02:00"

@@ -1,6 +1,7 @@
 """The policy: what risk leads to what, for how long. Read from TOML by `settings`; the built-in one is the defaults here."""
 
 import datetime as dt
+from collections.abc import Collection, Iterator
 from enum import StrEnum
 from typing import Annotated
 

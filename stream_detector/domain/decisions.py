@@ -99,7 +99,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     mode: Mode
     limit: Limit | None = None
     """Set for `throttle`."""
-    mark: Annotated[str, Meta(pattern=r"^[!-~]{0,64}$")] = ""
+    mark: Annotated[str, Meta(pattern=r"^[!-~]{0,64}\Z")] = ""
     """What the model layer is told of calls that pass. Empty for a `mark`: no more than that the call is marked; for a
     `throttle`: nothing."""
     risk: _Ratio

@@ -70,6 +70,25 @@ def test_bad_setting_names_variable_value_and_range(name: str, value: str, expec
     assert "\n" not in message
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\nsecond line"], ids=["line end", "of Windows", "second line"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HOOK_FEED_TOKEN", "0123456789abcdef"),
+        ("COLLECTOR_TOKEN", "0123456789abcdef"),
+        ("HOOK_CLIENT_HEADER", "x-client-id"),
+        ("KEY_PREFIX", "sd"),
+        ("SKETCH_SALT", "0123456789abcdef"),
+        ("POLICY", "/etc/policy.toml"),
+    ],
+)
+def test_a_line_end_as_of_a_secret_in_a_file_is_refused_and_not_shown(name: str, value: str, end: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^STREAM_DETECTOR_{name}: must be one line, .*; leave out") as raised:
+        Settings.from_env({f"STREAM_DETECTOR_{name}": value + end})
+    assert value not in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
 def test_unknown_setting_is_refused() -> None:
     with pytest.raises(ConfigError, match="STREAM_DETECTOR_HOK_PORT: no such setting"):
         Settings.from_env({"STREAM_DETECTOR_HOK_PORT": "1"})

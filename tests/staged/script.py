@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from stream_detector.detection.policy import Policy
+from stream_detector.detection.detectors.catalogue import names
+from stream_detector.detection.policy import Policy, contradictions
 from stream_detector.domain.decisions import Action, Mode
-from stream_detector.settings import _contradictions
 from stream_detector.simulate.campaigns import Campaign
 
 MIDNIGHT = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
@@ -106,5 +106,5 @@ def read(path: Path) -> Script:
 def policy_of(snippet: dict[str, Any]) -> Policy:
     """The snippet, checked as the content of a policy file is."""
     policy = msgspec.convert(snippet, Policy)
-    assert list(_contradictions(policy)) == []
+    assert list(contradictions(policy, names())) == []
     return policy
