@@ -79,7 +79,7 @@ async def _report(settings: Settings, observer: PrometheusHookObserver) -> Async
         return
     from stream_detector.bootstrap.reporting import channel_of  # noqa: PLC0415 - an extra
 
-    outbox = Outbox(channel_of(settings, settings.hook_calls_to, half="request"), observer=observer)
+    outbox = Outbox(channel_of(settings, "hook_calls_to", half="request"), observer=observer)
     try:
         yield outbox.put
     finally:

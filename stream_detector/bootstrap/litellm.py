@@ -22,4 +22,4 @@ def guardrail_of(settings: Settings, **options: Any) -> EnforcingGuardrail:  # n
 
 def reporter_of(settings: Settings) -> CallReporter:
     """Reports every call of LiteLLM to where the settings say."""
-    return CallReporter(report=Outbox(channel_of(settings, settings.calls_to)).put, sketch=sketcher_of(settings).sketch)
+    return CallReporter(report=Outbox(channel_of(settings, "calls_to")).put, sketch=sketcher_of(settings).sketch)

@@ -1,12 +1,13 @@
 """Where a program that enforces by itself reports its calls."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from stream_detector.adapters.collector_calls import CollectorCalls
 from stream_detector.adapters.kafka_calls import KafkaCallLog
 from stream_detector.domain.calls import ApiCall
 from stream_detector.service.outbox import Channel
-from stream_detector.settings import Settings
+from stream_detector.settings import PREFIX, Settings
 
 _KAFKA_TIMEOUT_S = 10.0
 
@@ -23,16 +24,21 @@ class _Topic:
         await self._log.publish(calls, [])
 
 
-def channel_of(settings: Settings, calls_to: str, half: str = "") -> Channel:
+def channel_of(settings: Settings, name: Literal["hook_calls_to", "calls_to"], half: str = "") -> Channel:
     """The topic or a collector. Nothing connects before the first call.
 
     Args:
         settings: how to reach them.
-        calls_to: `kafka`, or the collector's address.
+        name: of the setting that says `kafka`, or the collector's address.
         half: which half of calls is reported, where a collector pairs them; empty for whole calls.
+
+    Raises:
+        ConfigError: the address cannot be used.
     """
+    calls_to: str = getattr(settings, name)
     if calls_to != "kafka":
-        return CollectorCalls(calls_to, token=settings.collector_token, half=half)
+        setting = PREFIX + name.upper()
+        return CollectorCalls(calls_to, token=settings.collector_token, half=half, setting=setting)
     return _Topic(
         KafkaCallLog(
             settings.kafka,

@@ -22,7 +22,7 @@ def collector() -> Iterator[ListeningCollector]:
 
 def send(address: str, token: str) -> None:
     async def run() -> None:
-        calls = CollectorCalls(address, token=token)
+        calls = CollectorCalls(address, token=token, setting="HERE")
         try:
             await calls.send(CALLS)
             await calls.send(CALLS[:1])
@@ -46,8 +46,51 @@ def test_a_collector_in_trouble_is_asked_again(collector: ListeningCollector, st
 
 
 def test_a_collector_that_is_gone_is_asked_again() -> None:
-    with pytest.raises(StoreUnavailable, match="start the collector"):
-        send(f"http://127.0.0.1:{free_port()}", "")
+    port = free_port()
+    with pytest.raises(StoreUnavailable, match=rf"^127\.0\.0\.1:{port}: no answer .*start the collector"):
+        send(f"http://127.0.0.1:{port}", "")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://[bad/",
+        "http://127.0.0.1:999999/",
+        "http://collector:port/",
+        "http://collector:0/",
+        "http:///v1/calls",
+        "http://a..b/",
+        f"http://{'long' * 20}.example/",
+        "collector:9110",
+        "",
+    ],
+)
+def test_an_address_that_no_call_will_ever_reach_is_refused_at_the_start(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"^HERE: must be the address of a collector such as") as raised:
+        CollectorCalls(address, token="", setting="HERE")
+    assert repr(address) in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://me:hunter2@collector:9110",
+        "http://hunter2@collector:9110",
+        "http://:hunter2@collector:9110",
+        "http://me:1/hunter2@collector:9110",
+        "http://collector:9110?token=hunter2",
+        "http://collector:9110#hunter2",
+    ],
+)
+def test_an_address_is_no_place_for_a_secret_and_shows_none(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"its secret belongs into STREAM_DETECTOR_COLLECTOR_TOKEN") as raised:
+        CollectorCalls(address, token="", setting="HERE")
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("address", ["http://collector", "https://[::1]:9110", "http://é.example/behind/a/proxy/"])
+def test_an_address_may_be_of_any_host_and_behind_a_path(address: str) -> None:
+    CollectorCalls(address, token="", setting="HERE")
 
 
 @pytest.mark.parametrize("token", ["", "another-token-of-sixteen"])

@@ -43,7 +43,7 @@ def test_every_call_arrives_once_under_its_client(
 
 def _report(settings: Settings) -> None:
     async def run() -> None:
-        outbox = Outbox(channel_of(settings, settings.calls_to))
+        outbox = Outbox(channel_of(settings, "calls_to"))
         for call in CALLS:
             outbox.put(call)
         await outbox.aclose()
