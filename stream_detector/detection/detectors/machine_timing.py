@@ -128,9 +128,9 @@ class MachineTiming(Struct, frozen=True):
 
 
 def _regular_tail(variation: float, gaps: float) -> float:
-    """Of the variation and one standard error more: a few dozen calls of many people are even by chance."""
-    at_most = variation * (1.0 + 1.0 / math.sqrt(gaps))
-    return 0.1 * math.pow(max(at_most, _EXACT) / 0.92, 2.1)
+    """Of the variation and half a standard error: of some dozen looks at a few dozen calls, one is even by chance."""
+    likely = variation * (1.0 + 0.5 / math.sqrt(gaps))
+    return 0.1 * math.pow(max(likely, _EXACT) / 0.92, 2.1)
 
 
 def _of_lane(lane: Lane, profile: Profile) -> dict[str, float]:
