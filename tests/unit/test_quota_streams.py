@@ -16,6 +16,7 @@ from stream_detector.domain.identity import Evidence, Identity
 from stream_detector.domain.verdicts import Failure
 from stream_detector.hook.changes import ChangeLog
 from stream_detector.hook.envoy import quota
+from stream_detector.hook.envoy.buckets import Bucket, Connection, Holders
 from stream_detector.hook.envoy.orders import Orders
 from stream_detector.hook.envoy.quota import Quota
 from stream_detector.hook.freshness import Freshness
@@ -94,6 +95,10 @@ class Envoy:
         async with asyncio.timeout(5):
             response = await self._responses.get()
         return {each.bucket_id.bucket["client_id"]: in_short(each) for each in response.bucket_action}
+
+    @property
+    def reports_wait(self) -> bool:
+        return not self._reports.empty()
 
     @property
     def is_told_nothing(self) -> bool:
@@ -222,6 +227,59 @@ async def test_more_buckets_than_are_remembered_are_still_answered(monkeypatch: 
         for _ in range(2):
             envoy.report("alice", "bob", "carol", "mallory")
             assert await envoy.told() == {"alice": "allow", "bob": "allow", "carol": "abandon", "mallory": "deny"}
+
+
+@on_a_loop
+async def test_it_is_said_once_that_an_envoy_has_more_buckets_than_are_remembered(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(quota, "_MAX_BUCKETS", 2)
+    async with Envoy(Bench()) as envoy:
+        envoy.report("alice", "bob")
+        await envoy.told()
+        assert not caplog.records
+        for client in ("carol", "dave"):
+            envoy.report(client)
+            await envoy.told()
+    (said,) = caplog.records
+    assert "192.0.2.1:5 reports more than 2 buckets" in said.getMessage()
+
+
+@on_a_loop
+async def test_an_envoy_that_leaves_costs_each_bucket_once_and_others_get_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(decision("alice", Action.THROTTLE, limit=TEN_AN_HOUR))
+    turns, left_in, owed = 0, list[int](), list[Bucket]()
+    leave, owe = Holders.leave, Connection.owe
+
+    def leaves(holders: Holders, bucket: Bucket) -> None:
+        left_in.append(turns)
+        leave(holders, bucket)
+
+    def owes(connection: Connection, bucket: Bucket) -> None:
+        owed.append(bucket)
+        owe(connection, bucket)
+
+    async with Envoy(bench) as staying, Envoy(bench) as leaving:
+        staying.report("alice")
+        assert await staying.told() == {"alice": "10"}
+        leaving.report(*(f"bob-{number}" for number in range(1000)))
+        for number in range(1000):
+            leaving.report("alice", route=str(number))
+        while (await leaving.told()).get("alice") != "1" or leaving.reports_wait:
+            pass
+        monkeypatch.setattr(Holders, "leave", leaves)
+        monkeypatch.setattr(Connection, "owe", owes)
+        leaving.hang_up()
+        while not leaving.stream.done():
+            await asyncio.sleep(0)
+            turns += 1
+        assert len(left_in) == 2000
+        assert max(map(left_in.count, set(left_in))) <= quota._SLICE
+        assert len(owed) <= 2000, "not everybody who stays, for each bucket that leaves"
+        while await staying.told() != {"alice": "10"}:
+            pass
 
 
 @on_a_loop

@@ -6,6 +6,7 @@
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Mapping
 from itertools import islice
 from typing import Final, TypeVar
@@ -23,11 +24,18 @@ Key = tuple[tuple[str, str], ...]
 
 
 class Connection:
-    """One Envoy: what it holds, and what it waits for."""
+    """One Envoy: what it holds, and what it waits for.
 
-    def __init__(self) -> None:
-        self.buckets: dict[Key, Bucket] = {}
+    Args:
+        peer: its address.
+    """
+
+    def __init__(self, peer: str) -> None:
+        self.peer = peer
+        self.buckets: OrderedDict[Key, Bucket] = OrderedDict()
         """The one that was reported longest ago comes first."""
+        self.is_overfull = False
+        """It has reported more buckets than are remembered."""
         self.is_closed = False
         self._due: dict[Key, Bucket] = {}
         self._woken = asyncio.Event()
@@ -105,15 +113,20 @@ class Holders:
         self._is_regrouped = True
 
     def leave(self, bucket: Bucket) -> None:
-        """One less does."""
+        """One less does; `owe_one` when no more will leave."""
         self._buckets.pop(bucket, None)
         self._is_regrouped = True
-        self.owe()
 
-    def owe(self) -> None:
-        """All of them need an assignment."""
+    def owe_one(self) -> None:
+        """One of them needs an assignment, and its share then tells the others theirs."""
+        for each in islice(self._buckets, 1):
+            each.connection.owe(each)
+
+    def owe(self) -> int:
+        """All of them need an assignment; says how many they are."""
         for each in self._buckets:
             each.connection.owe(each)
+        return len(self._buckets)
 
     def share_of(self, bucket: Bucket, window_s: float, now_s: float) -> float:
         """Its share of the client's limit now; the others are owed an assignment if theirs have changed.

@@ -13,7 +13,9 @@ Source: Envoy's `api/envoy/service/rate_limit_quota/v3/rlqs.proto`.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, Awaitable, Callable
+import math
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from itertools import count
 from typing import Final, Never, Protocol, TypeAlias
 
 from envoy.service.rate_limit_quota.v3.rlqs_pb2 import RateLimitQuotaResponse, RateLimitQuotaUsageReports
@@ -30,7 +32,7 @@ _IDLE_S: Final = 60.0
 _SILENT_S: Final = 60.0
 """A bucket that is in no report any more is not held any more."""
 _MAX_BUCKETS: Final = 100_000
-"""Of one Envoy that are remembered; further ones are answered, and abandoned."""
+"""Of one stream that are remembered, which takes 70 MB; further ones are answered, and share no limit."""
 _SLICE: Final = 200
 """Buckets that are handled before others get their turn: 2 ms."""
 _HEARTBEAT_S: Final = 1.0
@@ -71,18 +73,17 @@ class Quota:
         self, reports: AsyncIterable[RateLimitQuotaUsageReports], line: Line
     ) -> None:
         """Answer one Envoy until it, or `close`, ends the stream."""
-        connection = Connection()
+        connection = Connection(line.peer())
         self._connections.add(connection)
-        _log.info("Envoy at %s follows quotas", line.peer())
+        _log.info("Envoy at %s follows quotas", connection.peer)
         try:
             async with beside(self._read(reports, connection)):
                 while due := await connection.due(_SLICE):
                     await line.write(self._response(due))
         finally:
             self._connections.discard(connection)
-            for bucket in list(connection.buckets.values()):
-                self._drop(bucket)
-            _log.info("Envoy at %s follows quotas no more", line.peer())
+            await self._forget(connection, silent_since_s=math.inf)
+            _log.info("Envoy at %s follows quotas no more", connection.peer)
 
     async def follow(self) -> Never:
         """Send what changes in the table until cancelled."""
@@ -91,12 +92,11 @@ class Quota:
             found = self._changes.after(position)
             if found is None:
                 position = self._changes.position
-                await self._owe_all()
+                await self._owe(list(self._holders))
             elif found:
                 position = found[-1][0]
-                for _, decision in found:
-                    if decision.subject.kind is SubjectKind.CLIENT and decision.subject.key in self._holders:
-                        self._holders[decision.subject.key].owe()
+                subjects = (decision.subject for _, decision in found)
+                await self._owe(dict.fromkeys(each.key for each in subjects if each.kind is SubjectKind.CLIENT))
             else:
                 await self._changes.beyond(position, _HEARTBEAT_S)
 
@@ -105,10 +105,13 @@ class Quota:
         for connection in self._connections:
             connection.close()
 
-    async def _owe_all(self) -> None:
-        for number, holders in enumerate(list(self._holders.values()), start=1):
-            holders.owe()
-            if number % _SLICE == 0:
+    async def _owe(self, clients: Iterable[str | None]) -> None:
+        owed = 0
+        for client in clients:
+            if client in self._holders:
+                owed += self._holders[client].owe()
+            if owed >= _SLICE:
+                owed = 0
                 await asyncio.sleep(0)
 
     async def _read(self, reports: AsyncIterable[RateLimitQuotaUsageReports], connection: Connection) -> None:
@@ -118,7 +121,7 @@ class Quota:
                     self._take(connection, usage)
                     if number % _SLICE == 0:
                         await asyncio.sleep(0)
-                self._forget_silent(connection)
+                await self._forget(connection, silent_since_s=self._timer() - _SILENT_S)
         except DecodeError as error:
             _log.info("a report cannot be read (%s): its stream ends", error)
         connection.close()
@@ -127,14 +130,28 @@ class Quota:
         entries = usage.bucket_id.bucket
         key = tuple(sorted(entries.items()))
         calls, now_s = usage.num_requests_allowed + usage.num_requests_denied, self._timer()
-        known = connection.buckets.pop(key, None)
-        bucket = known or Bucket(key, self._identity.of(entries.get("client_id")), connection, now_s)
-        if len(connection.buckets) < _MAX_BUCKETS:
-            connection.buckets[key] = bucket
-            if known is None:
-                self._holders.setdefault(bucket.client, Holders()).join(bucket)
+        bucket = connection.buckets.get(key)
+        if bucket is not None:
+            connection.buckets.move_to_end(key)
+        else:
+            bucket = Bucket(key, self._identity.of(entries.get("client_id")), connection, now_s)
+            self._remember(bucket)
         bucket.reported(calls, now_s)
         connection.owe(bucket)
+
+    def _remember(self, bucket: Bucket) -> None:
+        connection = bucket.connection
+        if len(connection.buckets) < _MAX_BUCKETS:
+            connection.buckets[bucket.key] = bucket
+            self._holders.setdefault(bucket.client, Holders()).join(bucket)
+        elif not connection.is_overfull:
+            connection.is_overfull = True
+            _log.warning(
+                "Envoy at %s reports more than %d buckets: further ones share no limit with others; "
+                "let bucket_id_builder name the client only, or spread clients over more Envoys",
+                connection.peer,
+                _MAX_BUCKETS,
+            )
 
     def _response(self, due: list[Bucket]) -> RateLimitQuotaResponse:
         return RateLimitQuotaResponse(bucket_action=[self._action(bucket, self._timer()) for bucket in due])
@@ -150,17 +167,24 @@ class Quota:
             return assigned(bucket.id(), order, share)
         return assigned(bucket.id(), order, 1.0)
 
-    def _forget_silent(self, connection: Connection) -> None:
-        now_s = self._timer()
-        for bucket in list(connection.buckets.values()):
-            if now_s - bucket.last_report_s <= _SILENT_S:
+    async def _forget(self, connection: Connection, *, silent_since_s: float) -> None:
+        """Drop the buckets that were not reported since then."""
+        left: dict[Holders, None] = {}
+        for number in count(1):
+            bucket = next(iter(connection.buckets.values()), None)
+            if bucket is None or bucket.last_report_s >= silent_since_s:
                 break
+            left[self._holders[bucket.client]] = None
             self._drop(bucket)
+            if number % _SLICE == 0:
+                await asyncio.sleep(0)
+        for holders in left:
+            holders.owe_one()
 
     def _drop(self, bucket: Bucket) -> None:
-        bucket.connection.buckets.pop(bucket.key, None)
-        holders = self._holders.get(bucket.client)
-        if holders is not None:
-            holders.leave(bucket)
-            if not holders:
-                del self._holders[bucket.client]
+        if bucket.connection.buckets.pop(bucket.key, None) is None:
+            return
+        holders = self._holders[bucket.client]
+        holders.leave(bucket)
+        if not holders:
+            del self._holders[bucket.client]
