@@ -15,7 +15,7 @@ from stream_detector.domain.decisions import Action, Decision, Limit
 from stream_detector.domain.identity import Evidence, Identity
 from stream_detector.domain.verdicts import Failure
 from stream_detector.hook.changes import ChangeLog
-from stream_detector.hook.envoy import quota
+from stream_detector.hook.envoy import buckets, quota
 from stream_detector.hook.envoy.buckets import Bucket, Connection, Holders
 from stream_detector.hook.envoy.orders import Orders
 from stream_detector.hook.envoy.quota import Quota
@@ -280,6 +280,16 @@ async def test_an_envoy_that_leaves_costs_each_bucket_once_and_others_get_their_
         assert len(owed) <= 2000, "not everybody who stays, for each bucket that leaves"
         while await staying.told() != {"alice": "10"}:
             pass
+
+
+@on_a_loop
+async def test_what_waits_for_an_envoy_that_does_not_read_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buckets, "_MOST_DUE", 2)
+    async with Envoy(Bench()) as envoy:
+        envoy.report("alice", "bob", "carol")
+        assert await envoy.told() == {"alice": "allow", "bob": "allow"}
+        envoy.report("carol")
+        assert await envoy.told() == {"carol": "allow"}
 
 
 @on_a_loop

@@ -16,6 +16,8 @@ from envoy.service.rate_limit_quota.v3.rlqs_pb2 import BucketId
 _SHORTEST_WINDOW_S: Final = 60.0
 _NOTABLE: Final = 0.1
 """A change of a share."""
+_MOST_DUE: Final = 200_000
+"""Buckets of one Envoy that wait for an assignment, 140 MB: those that are not reported any more wait, too."""
 
 Holder = TypeVar("Holder")
 
@@ -41,9 +43,10 @@ class Connection:
         self._woken = asyncio.Event()
 
     def owe(self, bucket: "Bucket") -> None:
-        """The bucket needs an assignment."""
-        self._due[bucket.key] = bucket
-        self._woken.set()
+        """The bucket needs an assignment; where too many wait, it gets one with its next report."""
+        if len(self._due) < _MOST_DUE or bucket.key in self._due:
+            self._due[bucket.key] = bucket
+            self._woken.set()
 
     def close(self) -> None:
         """Nothing more will be sent."""
