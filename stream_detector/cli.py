@@ -15,7 +15,7 @@ from stream_detector.commands import offline, quality
 from stream_detector.commands.terminal import err
 from stream_detector.domain.errors import ConfigError, StreamDetectorError
 from stream_detector.domain.feedback import Judgement
-from stream_detector.settings import Settings, load_policy
+from stream_detector.settings import Settings
 
 app = typer.Typer(
     name="stream-detector",
@@ -104,17 +104,10 @@ def collector() -> None:
 
 @app.command()
 def check_config() -> None:
-    """Check the settings, the policy file and the address files without starting anything."""
-    settings = Settings.from_env(os.environ)
-    policy = load_policy(settings.policy)
-    if settings.addresses:
-        from stream_detector.bootstrap.parts import address_book_of  # noqa: PLC0415 - loads Redis' client
+    """Check the settings and every file that they name, without starting or connecting to anything."""
+    from stream_detector.bootstrap.checking import check  # noqa: PLC0415 - loads Redis' client
 
-        address_book_of(settings.addresses)
-    if settings.collector_mapping or settings.collector_topics:
-        from stream_detector.bootstrap.collector import routes_of, topics_of  # noqa: PLC0415 - an extra
-
-        topics_of(settings, routes_of(settings))
+    policy = check(Settings.from_env(os.environ))
     typer.echo(f"settings and policy {policy.version!r} are valid; mode {policy.mode}")
 
 

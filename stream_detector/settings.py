@@ -28,8 +28,10 @@ _SECRETS = frozenset({"hook_feed_token", "collector_token", "sketch_salt", "iden
 _HIDDEN = "(hidden)"
 """What an error shows of a secret."""
 
-Port = Annotated[int, Meta(ge=0, le=65535)]
+_LAST_PORT = 65_535
+Port = Annotated[int, Meta(ge=0, le=_LAST_PORT)]
 PositiveSeconds = Annotated[float, Meta(gt=0, le=31_536_000)]
+Salt = Annotated[str, Meta(pattern=r"^(.{16,1024})?\Z")]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,200}\Z")]
 
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
@@ -139,14 +141,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     """What that header holds, and whatever else names clients: anything but an id is hashed."""
     identity_claim: Name = "sub"
     """Of a token."""
-    identity_salt: Annotated[str, Meta(max_length=1024)] = ""
+    identity_salt: Salt = ""
     """Secret that keys those hashes; the same everywhere, for ever."""
     identity_names: str = ""
     """Path of a TOML file: id of a key -> client; empty for none."""
     addresses: str = ""
     """Path of a folder of address databases and lists (`adapters.address_book`), or of one database; empty for none."""
     log_level: Annotated[str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR)\Z")] = "INFO"
-    sketch_salt: Annotated[str, Meta(max_length=1024)] = ""
+    sketch_salt: Salt = ""
     """Secret that keys the sketches of prompts; the same at every hop. Empty: a public one, with a warning."""
 
     @classmethod
@@ -184,11 +186,21 @@ def _check_together(settings: Settings) -> None:
     if len({settings.topic_calls, settings.topic_decisions, settings.topic_dead}) < len(_TOPICS):
         message = f"{', '.join(_TOPICS)}: must be three different names; each process reads one and writes the others"
         raise ConfigError(message)
+    if not all(0 < int(each.rpartition(":")[2]) <= _LAST_PORT for each in settings.kafka.split(",")):
+        message = f"{PREFIX}KAFKA: must be of ports from 1 to {_LAST_PORT}, got {settings.kafka!r}"
+        raise ConfigError(message)
     for whose in ("hook", "collector"):
         names = f"{whose}_tls_certificate", f"{whose}_tls_key"
         if len({bool(getattr(settings, name)) for name in names}) > 1:
             message = (
                 f"{', '.join(PREFIX + name.upper() for name in names)}: must be set both or neither; name two PEM files"
+            )
+            raise ConfigError(message)
+        names = f"{whose}_port", f"{whose}_grpc_port"
+        port, grpc_port = (getattr(settings, name) for name in names)
+        if port == grpc_port != 0:
+            message = (
+                f"{', '.join(PREFIX + name.upper() for name in names)}: must be two different ports, got {port} twice"
             )
             raise ConfigError(message)
     if not settings.collector_token and not _LOOPBACK.fullmatch(settings.collector_host):

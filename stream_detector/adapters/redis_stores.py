@@ -84,10 +84,10 @@ def _client(url: str, connect_timeout_s: float) -> Redis | RedisCluster:
         # The caller repeats: only it knows whether that is harmless, and a repeated admit() is not.
         "retry": Retry(NoBackoff(), 0),
     }
-    parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query))
     kinds: dict[str, type[Redis | RedisCluster]] = {"false": Redis, "true": RedisCluster}
     try:
+        parts = urlsplit(url)
+        query = dict(parse_qsl(parts.query))
         kind = kinds[query.pop("cluster", "false")]
         client = kind.from_url(urlunsplit(parts._replace(query=urlencode(query))), **options)
         if isinstance(client, Redis):

@@ -28,6 +28,7 @@ _KEY = re.compile(r"[!-+\--~]+")
 """One credential: no spaces, and no comma, which would join several headers."""
 _FORWARDED = re.compile(r'(?:^|;)(URI|Subject|Hash)=("(?:[^"\\]|\\.)*"|[^;"]*)', re.IGNORECASE)
 _DIGEST_BYTES = 16
+_MIN_SALT_BYTES = 16
 
 
 class Evidence(StrEnum):
@@ -47,7 +48,7 @@ class Identity(Struct, frozen=True):
     """How a client is known.
 
     Raises:
-        ConfigError: from the constructor, when there is something to hash and no salt.
+        ConfigError: from the constructor, when there is something to hash and no salt, or one that can be guessed.
     """
 
     evidence: Evidence = Evidence.ID
@@ -58,9 +59,10 @@ class Identity(Struct, frozen=True):
     """Id -> the client that it belongs to."""
 
     def __post_init__(self) -> None:
-        if self.evidence is not Evidence.ID and not self.salt:
+        if self.evidence is not Evidence.ID and len(self.salt) < _MIN_SALT_BYTES:
             message = (
-                f"identity: {self.evidence} needs a salt; set STREAM_DETECTOR_IDENTITY_SALT to 16 random bytes or more, "
+                f"identity: {self.evidence} needs a salt of at least {_MIN_SALT_BYTES} bytes, got {len(self.salt)}; "
+                "set STREAM_DETECTOR_IDENTITY_SALT to a long random text, such as of `openssl rand -hex 16`, "
                 "the same everywhere"
             )
             raise ConfigError(message)
@@ -68,7 +70,8 @@ class Identity(Struct, frozen=True):
     def of(self, value: str | None) -> str | None:
         """The client id, None where the value names nobody.
 
-        >>> Identity(Evidence.KEY, salt=b"salt").of("Bearer sk-123") == Identity(Evidence.KEY, salt=b"salt").of("sk-123")
+        >>> identity = Identity(Evidence.KEY, salt=b"16 bytes or more")
+        >>> identity.of("Bearer sk-123") == identity.of("sk-123")
         True
         """
         if value is None or not 0 < len(value) <= _MAX_VALUE_CHARS:

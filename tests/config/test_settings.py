@@ -58,6 +58,8 @@ def test_policy_files_override_what_they_name(tmp_path: Path) -> None:
         ("LOG_LEVEL", "LOUD", "must be of the form"),
         ("PROFILE_TTL_S", "1", "must be >= 3600"),
         ("COLLECTOR_TOKEN", "too short", "must be of the form"),
+        ("KAFKA", "one:9092,two:99999", "must be of ports from 1 to 65535, got 'one:9092,two:99999'"),
+        ("KAFKA", "one:0", "must be of ports from 1 to 65535"),
         ("COLLECTOR_HOST", "0.0.0.0", "must be an address of this machine alone"),  # noqa: S104 - refused
     ],
 )
@@ -99,7 +101,16 @@ def test_other_variables_are_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("HOOK_FEED_TOKEN", "hunter2"), ("SKETCH_SALT", "hunter2" * 200), ("REDIS", "me:hunter2@there")]
+    ("name", "value"),
+    [
+        ("HOOK_FEED_TOKEN", "hunter2"),
+        ("COLLECTOR_TOKEN", "hunter2"),
+        ("SKETCH_SALT", "hunter2" * 200),
+        ("SKETCH_SALT", "hunter2"),
+        ("IDENTITY_SALT", "hunter2"),
+        ("REDIS", "me:hunter2@there"),
+        ("HOOK_CALLS_TO", "ftp://me:hunter2@there"),
+    ],
 )
 def test_an_error_does_not_show_a_secret(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=rf"^STREAM_DETECTOR_{name}: .*got '\(hidden\)'$"):

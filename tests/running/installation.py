@@ -55,7 +55,7 @@ class Installation:
             "topic_dead": topics.create(1, "dead"),
             "rebalance_timeout_s": 1,
             "max_past_s": _LONGEST_S,
-            "sketch_salt": "tests",
+            "sketch_salt": "a salt of the tests",
             **settings,
         }
 

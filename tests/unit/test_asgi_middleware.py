@@ -90,7 +90,7 @@ def test_the_client_can_be_what_the_application_authenticated() -> None:
 
 
 def test_a_key_becomes_a_client_id_before_anybody_is_asked() -> None:
-    identity = Identity(Evidence.KEY, salt=b"of this test")
+    identity = Identity(Evidence.KEY, salt=b"a salt of this test")
     bench = Bench(decision(identity.of("sk-of-alice") or ""), identity=identity)
     assert alone(bench, (b"x-client-id", b"Bearer sk-of-alice"))[0]["status"] == 403
 

@@ -45,7 +45,11 @@ def test_topics_that_are_not_understood_stop_the_start(command: str) -> None:
 
 
 def test_an_address_that_is_not_of_this_machine_stops_the_start() -> None:
-    settings = {"collector_host": "192.0.2.1", "collector_token": "0123456789abcdef", "sketch_salt": "a"}
+    settings = {
+        "collector_host": "192.0.2.1",
+        "collector_token": "0123456789abcdef",
+        "sketch_salt": "a salt of this test",
+    }
     code, said = _run("collector", settings)
     assert code == 2
     assert "collector_host, collector_port: cannot listen on 192.0.2.1:9110" in said

@@ -106,10 +106,13 @@ def test_several_keys_can_be_one_client() -> None:
     assert named.of("three") == KEYS.of("three")
 
 
+@pytest.mark.parametrize("salt", [b"", b"x", b"fifteen bytes ."])
 @pytest.mark.parametrize("evidence", [Evidence.KEY, Evidence.JWT, Evidence.CERTIFICATE])
-def test_nothing_is_hashed_without_a_salt(evidence: Evidence) -> None:
-    with pytest.raises(ConfigError, match="set STREAM_DETECTOR_IDENTITY_SALT to 16 random bytes or more"):
-        Identity(evidence)
+def test_nothing_is_hashed_without_a_salt_that_nobody_guesses(evidence: Evidence, salt: bytes) -> None:
+    with pytest.raises(
+        ConfigError, match=rf"needs a salt of at least 16 bytes, got {len(salt)}; set STREAM_DETECTOR_IDENTITY_SALT"
+    ):
+        Identity(evidence, salt=salt)
 
 
 @given(st.sampled_from([Identity(), KEYS, TOKENS, CERTIFICATES]), st.text(max_size=300))
