@@ -2,7 +2,8 @@
 
 1. `put` never waits and never fails. What does not fit any more pushes the oldest out, and is counted.
 2. What could not be sent is sent again, in order, so the receiver may see a call twice.
-3. It lives on the event loop of the first `put`. What was put when the program ends is lost, unless it calls `aclose`.
+3. A batch that cannot be sent for a reason nobody has named is sent in ever smaller parts: the call at fault alone is lost.
+4. It lives on the event loop of the first `put`. What was put when the program ends is lost, unless it calls `aclose`.
 """
 
 import asyncio
@@ -28,6 +29,7 @@ class Channel(Protocol):
         Raises:
             StoreUnavailable: they may not be; send them again.
             ConfigError: they never will be.
+            Exception: one of them cannot be encoded; the others are sent without it.
         """
 
     async def aclose(self) -> None:
@@ -88,16 +90,20 @@ class Outbox:
         self._options = options or OutboxOptions()
         self._observer = observer or _Nobody()
         self._waiting: deque[ApiCall] = deque()
+        self._at_once = self._options.batch
+        """Fewer while a call is searched that cannot be sent."""
+        self._causes: set[str] = set()
+        """Why calls were lost so far."""
         self._sender: asyncio.Task[Never] | None = None
         self.lost = 0
-        """Calls that were pushed out, or that nobody would ever take."""
+        """Calls that were pushed out, that nobody would ever take, or that cannot be encoded."""
 
     def put(self, call: ApiCall) -> None:
         """Have a call sent."""
         self._waiting.append(call)
         if len(self._waiting) > self._options.most_waiting:
             self._waiting.popleft()
-            self._lose(1, "the receiver is away for too long")
+            self._lose(1, "away", "the receiver is away for too long")
         self._observer.unsent(len(self._waiting))
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._run())
@@ -132,22 +138,38 @@ class Outbox:
                 delay_s = min(2 * delay_s, self._options.max_delay_s)
 
     async def _send_some(self) -> None:
-        """Take a batch out, and put it back if it could not be sent."""
-        batch = [self._waiting.popleft() for _ in range(min(self._options.batch, len(self._waiting)))]
+        """Take a batch out, and put it back if it may be sent later."""
+        batch = [self._waiting.popleft() for _ in range(min(self._at_once, len(self._waiting)))]
         try:
             await self._channel.send(batch)
         except ConfigError as error:
-            self._lose(len(batch), str(error))
-        except BaseException:
-            self._waiting.extendleft(reversed(batch))
+            self._lose(len(batch), "refused", str(error))
+        except (StoreUnavailable, asyncio.CancelledError):
+            self._put_back(batch)
             raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends in `lost`
+            await self._search(batch, error)
         else:
+            self._at_once = min(2 * self._at_once, self._options.batch)
             self._observer.reported(len(batch))
         finally:
             self._observer.unsent(len(self._waiting))
 
-    def _lose(self, calls: int, why: str) -> None:
+    async def _search(self, batch: list[ApiCall], error: Exception) -> None:
+        if len(batch) > 1:
+            self._at_once = len(batch) // 2
+            self._put_back(batch)
+        else:
+            kind = type(error).__name__
+            self._lose(1, kind, f"a call cannot be sent ({kind}); all others are; please report this")
+        await asyncio.sleep(0)  # a channel that fails at once has let nobody else run
+
+    def _put_back(self, batch: list[ApiCall]) -> None:
+        self._waiting.extendleft(reversed(batch))
+
+    def _lose(self, calls: int, cause: str, why: str) -> None:
         before, self.lost = self.lost, self.lost + calls
         self._observer.unreported(calls)
-        if before == 0 or before // 1000 != self.lost // 1000:
+        if cause not in self._causes or before // 1000 != self.lost // 1000:
+            self._causes.add(cause)
             _log.error("calls were not reported, %d so far: %s", self.lost, why)

@@ -12,6 +12,9 @@ from stream_detector.service.outbox import Outbox, OutboxOptions
 
 QUICK = OutboxOptions(most_waiting=5, batch=2, linger_s=0.001, first_delay_s=0.001, max_delay_s=0.002)
 
+UNSPEAKABLE = "half a character"
+"""A user that the receiver has no bytes for."""
+
 
 class Listener:
     """Adds up what an outbox says."""
@@ -42,6 +45,9 @@ class Receiver:
         self.asked += 1
         if self.trouble:
             raise self.trouble
+        for call in calls:
+            if call.user == UNSPEAKABLE:
+                "\ud83d".encode()
         self.batches.append([call.id for call in calls])
 
     async def aclose(self) -> None:
@@ -109,6 +115,64 @@ async def test_calls_that_nobody_will_ever_take_are_counted_and_the_next_are_sen
     receiver.trouble = None
     put(outbox, "c")
     await wait_for(lambda: receiver.taken == "c", "the next is sent")
+
+
+@pytest.mark.parametrize("place", range(8))
+@on_a_loop
+async def test_a_call_that_cannot_be_encoded_is_lost_alone(place: int, caplog: pytest.LogCaptureFixture) -> None:
+    receiver, listener = Receiver(), Listener()
+    outbox = Outbox(receiver, OutboxOptions(batch=8, linger_s=0.001), listener)
+    ids = "abcdefgh"
+    put(outbox, ids[:place])
+    outbox.put(ApiCall(id="poison", ts=0.0, client="alice", user=UNSPEAKABLE))
+    put(outbox, ids[place:])
+    await wait_for(lambda: receiver.taken == ids, "all others are sent, in order")
+    assert receiver.asked < 2 * len(ids)
+    put(outbox, "i")
+    await wait_for(lambda: receiver.taken == ids + "i", "what comes later is sent, too")
+    assert (outbox.lost, listener.lost, listener.arrived, listener.waiting) == (1, 1, 9, 0)
+    assert ["UnicodeEncodeError" in record.getMessage() for record in caplog.records] == [True]
+
+
+@on_a_loop
+async def test_many_calls_that_cannot_be_encoded_are_said_once_and_let_others_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outbox = Outbox(Receiver(), OutboxOptions(batch=2, linger_s=0.0))
+    for number in range(100):
+        outbox.put(ApiCall(id=str(number), ts=0.0, client="alice", user=UNSPEAKABLE))
+    lost_after = []
+    while not lost_after or lost_after[-1] < 100:
+        await asyncio.sleep(0)
+        lost_after.append(outbox.lost)
+    assert len(set(lost_after)) > 50, "others get their turn in between"
+    assert len(caplog.records) == 1
+
+
+@on_a_loop
+async def test_each_reason_for_a_loss_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    receiver = Receiver()
+    receiver.trouble = ConfigError("wrong token")
+    outbox = Outbox(receiver, QUICK)
+    put(outbox, "ab")
+    await wait_for(lambda: outbox.lost == 2, "they are counted")
+    receiver.trouble = None
+    outbox.put(ApiCall(id="c", ts=0.0, client="alice", user=UNSPEAKABLE))
+    await wait_for(lambda: outbox.lost == 3, "it is counted")
+    said = [record.getMessage() for record in caplog.records]
+    assert ["wrong token" in said[0], "UnicodeEncodeError" in said[1], len(said)] == [True, True, 2]
+
+
+@on_a_loop
+async def test_closing_loses_only_what_cannot_be_encoded() -> None:
+    receiver = Receiver()
+    outbox = Outbox(receiver, OutboxOptions(linger_s=3600.0))
+    put(outbox, "ab")
+    outbox.put(ApiCall(id="poison", ts=0.0, client="alice", user=UNSPEAKABLE))
+    put(outbox, "c")
+    await asyncio.sleep(0)
+    await outbox.aclose()
+    assert (receiver.taken, receiver.is_closed, outbox.lost) == ("abc", True, 1)
 
 
 @on_a_loop
