@@ -9,6 +9,16 @@ from msgspec import inspect
 _PATH = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 _BOUNDS = {"gt": "> {}", "ge": ">= {}", "lt": "< {}", "le": "<= {}"}
 _LENGTHS = {"min_length": "at least {} long", "max_length": "at most {} long", "pattern": "of the form {}"}
+_GROUP = "named values"
+_KINDS = {
+    inspect.BoolType: "true or false",
+    inspect.DateTimeType: "a date and time with time zone",
+    inspect.ListType: "a list",
+    inspect.VarTupleType: "a list",
+    inspect.DictType: _GROUP,
+    inspect.StructType: _GROUP,
+}
+"""What types without a range allow."""
 _MAX_VALUE_CHARS = 200
 
 
@@ -27,8 +37,10 @@ def explain(error: msgspec.ValidationError, content: object, kind: type) -> str:
     found, value = _value_at(content, path)
     allowed = _allowed(inspect.type_info(kind), path)
     reason = text[:1].lower() + text[1:]
-    if allowed:
-        reason = f"{reason}, must be {allowed}" if "got `" in reason else f"must be {allowed}"
+    if "got `" in reason:
+        reason = f"{reason}, must be {allowed}" if allowed else reason
+    elif allowed not in {"", _GROUP}:  # of a group the reason says more: which value is missing or wrong
+        reason = f"must be {allowed}"
     shown = f", got {shorten(value)!r}" if found and not isinstance(value, (dict, list)) else ""
     return f"{path}: {reason}{shown}".removeprefix(": ")
 
@@ -62,7 +74,7 @@ def _allowed(info: inspect.Type, path: str) -> str:
         lengths = [text.format(getattr(choice, name)) for name, text in _LENGTHS.items() if _is_set(choice, name)]
         if bounds or lengths:
             return " and ".join(bounds + lengths)
-    return ""
+    return next((_KINDS[type(choice)] for choice in choices if type(choice) in _KINDS), "")
 
 
 def _child(info: inspect.Type, part: str) -> inspect.Type:
