@@ -7,7 +7,7 @@ Rules:
 4. Feedback is JSON with the field `feedback` and no `id`; a call is tried first, so that feedback costs calls nothing.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -16,6 +16,7 @@ from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.errors import MalformedCall, RejectReason
 from stream_detector.domain.feedback import Feedback
 from stream_detector.domain.validation import explain, shorten
+from stream_detector.wire import damaged
 
 _JSON_STARTS = frozenset(b"{[ \t\r\n")
 _ARRAY_STARTS = frozenset(b"[") | frozenset(range(0x90, 0xA0)) | {0xDC, 0xDD}
@@ -128,7 +129,7 @@ def _decode_batch(value: bytes, *, is_json: bool) -> Decoded:
     except (msgspec.DecodeError, ValueError, RecursionError):
         pass
     try:
-        parts = _json_parts.decode(value) if is_json else _msgpack_parts.decode(value)
+        parts = _split(value) if is_json else _msgpack_parts.decode(value)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         return Decoded([], [_reject(0, value, error, is_json=is_json)])
     calls: list[ApiCall] = []
@@ -140,6 +141,16 @@ def _decode_batch(value: bytes, *, is_json: bool) -> Decoded:
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             rejected.append(_reject(index, bytes(part), error, is_json=is_json))
     return Decoded(calls, rejected)
+
+
+def _split(array: bytes) -> Sequence[msgspec.Raw | bytes]:
+    try:
+        return _json_parts.decode(array)
+    except (msgspec.DecodeError, RecursionError) as error:
+        try:
+            return damaged.elements(array.strip())
+        except ValueError:
+            raise error from None
 
 
 def _is_feedback(value: bytes) -> bool:

@@ -114,6 +114,19 @@ def test_bad_neighbours_become_dead_letters_and_the_good_arrive(installation: In
     assert letters[0].detail.startswith("client: ")
 
 
+def test_what_is_no_json_by_the_letter_hides_no_neighbour(installation: Installation) -> None:
+    odd = [samples.call(2, params={"temperature": float("nan")}), samples.call(3, ua="\ud83d"), float("inf")]
+    array = samples.as_json([samples.call(1), *odd, samples.call(9)])
+    answer = installation.collector.post("/v1/calls", array)
+
+    assert (answer.status, answer.json["accepted"]) == (200, 4)
+    assert [each["index"] for each in answer.json["refused"]] == [3]
+    assert answer.json["left_out"] == ["params.temperature: must be >= 0 and <= 100"]
+    assert [call.id for call in installation.calls()] == ["req-1", "req-2", "req-3", "req-9"]
+    assert [call.ua for call in installation.calls()] == [None, None, "?", None]
+    assert [letter.index for letter in installation.letters()] == [3]
+
+
 def test_bad_spans_are_a_partial_success(installation: Installation) -> None:
     nobody = samples.span(2, samples.genai(client=None))
     export = samples.traces(samples.span(1), nobody, samples.span(3, [samples.attribute("db.system", "redis")]))

@@ -12,20 +12,16 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote
 
-import msgspec
-
 from stream_detector.domain.errors import MalformedCall, RejectReason
 from stream_detector.wire.sources import values
 from stream_detector.wire.sources.call_lines import draft_of
-from stream_detector.wire.sources.documents import as_object
+from stream_detector.wire.sources.documents import as_object, split_array
 from stream_detector.wire.sources.events import UNDECODABLE, Discretion, Draft, Found, Part, gather, unreadable
 
 STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
 _HTTP, _KAFKA = "ce-", "ce_"
 _VERSION = "1."
-
-_batch = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def read(body: bytes | None, discretion: Discretion, part: Part = Part.WHOLE, *, headers: Mapping[str, str]) -> Found:
@@ -40,7 +36,7 @@ def read(body: bytes | None, discretion: Discretion, part: Part = Part.WHOLE, *,
     content = body or b""
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
-        documents = list(map(bytes, _batch.decode(content))) if kind == BATCH else [content]
+        documents = split_array(content.strip()) if kind == BATCH else [content]
     except UNDECODABLE as error:
         return unreadable(content, f"not a batch of CloudEvents: {error}")
     if kind in {STRUCTURED, BATCH}:

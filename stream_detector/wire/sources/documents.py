@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from stream_detector.domain.calls import ApiCall
+from stream_detector.wire import damaged
 from stream_detector.wire.sources.events import UNDECODABLE, Discretion, Draft, Found, Part, gather, unreadable
 
 _documents = msgspec.json.Decoder(list[msgspec.Raw])
@@ -33,17 +34,43 @@ def split(body: bytes) -> list[bytes]:
     """
     content = body.strip()
     if content.startswith(b"["):
-        return [bytes(document) for document in _documents.decode(content)]
+        return split_array(content)
     try:
         return [bytes(_anything.decode(content))]
     except UNDECODABLE:
-        return [line for line in map(bytes.strip, content.split(b"\n")) if line]
+        lines = [line for line in map(bytes.strip, content.split(b"\n")) if line]
+    is_spread = bool(lines) and not lines[0].endswith(b"}")
+    return [content] if is_spread and damaged.is_one(content) else lines
+
+
+def split_array(content: bytes) -> list[bytes]:
+    """The elements of an array, not decoded yet; one that is no JSON hides no other.
+
+    Raises:
+        UNDECODABLE: it is no array.
+    """
+    try:
+        return [bytes(document) for document in _documents.decode(content)]
+    except UNDECODABLE as error:
+        try:
+            return damaged.elements(content)
+        except ValueError:
+            raise error from None
 
 
 def as_object(document: bytes) -> dict[str, object]:
-    """Decode one document.
+    """Decode one document; values that JSON does not have are there as `damaged` reads them.
 
     Raises:
         UNDECODABLE: not JSON, or no object.
     """
-    return msgspec.json.decode(document, type=dict[str, object])
+    try:
+        return msgspec.json.decode(document, type=dict[str, object])
+    except UNDECODABLE as error:
+        try:
+            content = damaged.decoded(document)
+        except ValueError:
+            raise error from None
+        if not isinstance(content, dict):
+            raise
+        return content

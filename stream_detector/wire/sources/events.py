@@ -20,6 +20,7 @@ from stream_detector.domain.calls import ApiCall, Sketch
 from stream_detector.domain.errors import MalformedCall, RejectReason
 from stream_detector.domain.identity import Evidence, Identity
 from stream_detector.domain.validation import explain, shorten
+from stream_detector.wire import damaged
 from stream_detector.wire.calls import Rejected
 from stream_detector.wire.sources import refusals
 
@@ -221,8 +222,8 @@ def _tidy(fields: Mapping[str, object]) -> dict[str, object]:
 
 
 def _encodable(text: str) -> str:
-    """Without halves of characters, which UTF-8 cannot express."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+    """With question marks for halves of characters, which UTF-8 cannot express."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode().replace(damaged.STAND_IN, "?")
 
 
 def _longest() -> dict[str, int]:

@@ -9,12 +9,13 @@ Source: OTLP 1.x; in JSON names are in camel case, ids in hexadecimal, and 64-bi
 
 from collections.abc import Iterator, Sequence
 from enum import Enum, auto
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from google.protobuf.message import DecodeError
 from msgspec import Struct
 
+from stream_detector.wire import damaged
 from stream_detector.wire.sources import genai, values
 from stream_detector.wire.sources.events import UNDECODABLE, Discretion, Draft, Found, Part, gather, id_of, unreadable
 from stream_detector.wire.sources.otlp_schema import (
@@ -111,6 +112,7 @@ class _Entry(Struct):
     is_failed: bool = False
 
 
+_Decoded = TypeVar("_Decoded")
 _export = msgspec.json.Decoder(_Export)
 _item = msgspec.json.Decoder(_Item)
 
@@ -142,7 +144,7 @@ def read(
 
     def draft(document: _Document) -> Draft | None:
         content = document.content
-        entry = _of_json(_item.decode(content)) if isinstance(content, bytes) else _of_message(content)
+        entry = _of_json(_decoded(_item, content)) if isinstance(content, bytes) else _of_message(content)
         return _draft(entry, document.origin, client_attribute)
 
     return gather(documents, draft, discretion=discretion, part=part, size=_Document.size_bytes)
@@ -167,12 +169,19 @@ def _draft(entry: _Entry, origin: dict[str, object], client_attribute: str) -> D
 
 
 def _json_documents(body: bytes, signal: Signal) -> Iterator[_Document]:
-    export = _export.decode(body)
+    export = _decoded(_export, body)
     for resource in (export.resource_logs if signal is Signal.LOGS else export.resource_spans) or ():
         origin = _of_pairs((resource.resource and resource.resource.attributes) or ())
         for scope in (resource.scope_logs if signal is Signal.LOGS else resource.scope_spans) or ():
             for raw in (scope.log_records if signal is Signal.LOGS else scope.spans) or ():
                 yield _Document(origin, bytes(raw))
+
+
+def _decoded(decoder: msgspec.json.Decoder[_Decoded], document: bytes) -> _Decoded:
+    try:
+        return decoder.decode(document)
+    except UNDECODABLE:
+        return decoder.decode(damaged.mended(document))
 
 
 def _protobuf_documents(body: bytes, signal: Signal) -> Iterator[_Document]:

@@ -7,6 +7,8 @@ an application: neither tells what this call asks. Where nothing is from a user,
 
 import msgspec
 
+from stream_detector.wire import damaged
+
 _ANSWERS = frozenset({"assistant", "model", "ai"})
 _MAX_DEPTH = 8
 _TEXTS = ("text", "content", "parts", "input_text")
@@ -41,12 +43,19 @@ def _asked(messages: list[object]) -> list[object]:
 
 def _decoded(content: object) -> object:
     if isinstance(content, str) and content.lstrip()[:1] in {"[", "{"}:
+        document = content.encode("utf-8", "replace")
         try:
-            found: object = msgspec.json.decode(content.encode("utf-8", "replace"))
+            return msgspec.json.decode(document)
         except (msgspec.DecodeError, RecursionError):
-            return content
-        return found
+            return _mended(document, content)
     return content
+
+
+def _mended(document: bytes, content: str) -> object:
+    try:
+        return damaged.decoded(document)
+    except ValueError:
+        return content
 
 
 def _plain(content: object, depth: int = 0) -> str:
