@@ -7,12 +7,12 @@
 5. LiteLLM looks for some hooks in the class itself, so nobody may inherit from this one.
 6. A call is remembered by LiteLLM's own object of it, and by an id of ours in its metadata: LiteLLM's call id is the
    client's to choose.
-7. A call of a limited client is open until LiteLLM logs its end; then it counts with the tokens that it used.
+7. A call of a limited client is open until its end (`litellm_ends`); then it counts with the tokens that it used.
 """
 
 import time
 import uuid
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final, final
 from weakref import WeakKeyDictionary
@@ -21,14 +21,14 @@ from fastapi import HTTPException
 from litellm.integrations.custom_guardrail import CustomGuardrail
 from litellm.types.guardrails import GuardrailEventHooks
 
-from stream_detector.domain.limits import Ask, Use
+from stream_detector.domain.limits import Ask
 from stream_detector.hook.answers import Answer, Dialect, answer
+from stream_detector.hook.litellm_ends import CallEnd, end_of_answered, end_of_failed, remember
 from stream_detector.hook.litellm_requests import RequestData, forbid_hiding, forbid_marks, mark
 from stream_detector.hook.observer import HookObserver
 from stream_detector.hook.resident import ResidentGuard
 from stream_detector.wire.litellm import client_of
 
-_CALL: Final = "stream_detector_call"
 _LITELLMS_OWN: Final = frozenset({"content-type", "content-length"})
 """LiteLLM writes the body, in the form that OpenAI's clients expect."""
 _DECIDED: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
@@ -87,7 +87,7 @@ class EnforcingGuardrail(CustomGuardrail):  # type: ignore[misc]  # it has no ty
             raise _refusal(given)
         mark(data, given.for_model)
         if verdict.limit is not None:
-            _metadata_of(data)[_CALL] = call
+            remember(data, call)
             if data.get("litellm_logging_obj") is not None:
                 self._answers[data["litellm_logging_obj"]] = dict(given.for_client)
         return data
@@ -112,29 +112,22 @@ class EnforcingGuardrail(CustomGuardrail):  # type: ignore[misc]  # it has no ty
         end_time: object,  # noqa: ARG002
     ) -> None:
         """A call was answered; of a stream, all of it."""
-        await self._settle(kwargs)
+        await self._settle(end_of_answered(kwargs))
 
-    async def async_log_failure_event(
+    async def async_post_call_failure_hook(
         self,
-        kwargs: Mapping[str, Any],
-        response_obj: object,  # noqa: ARG002
-        start_time: object,  # noqa: ARG002
-        end_time: object,  # noqa: ARG002
+        request_data: RequestData,
+        original_exception: object,  # noqa: ARG002
+        user_api_key_dict: Any,  # noqa: ANN401 - LiteLLM's
+        traceback_str: object = None,  # noqa: ARG002
     ) -> None:
-        """A call failed; one that we refused reserved nothing."""
-        await self._settle(kwargs)
+        """A call failed, after all its attempts; one that we refused reserved nothing."""
+        client = client_of(user_api_key_dict.api_key, user_api_key_dict.user_id)
+        await self._settle(end_of_failed(request_data, client))
 
-    async def _settle(self, kwargs: Mapping[str, Any]) -> None:
-        call = _metadata_of(kwargs.get("litellm_params") or {}).get(_CALL)
-        payload = kwargs.get("standard_logging_object")
-        if not isinstance(call, str) or not isinstance(payload, Mapping):
-            return
-        metadata = payload.get("metadata") or {}
-        client = client_of(metadata.get("user_api_key_hash"), metadata.get("user_api_key_user_id"))
-        if client is not None:
-            await self._guard.settle(
-                client, Use(call, int(payload["prompt_tokens"]), int(payload["completion_tokens"]))
-            )
+    async def _settle(self, end: CallEnd | None) -> None:
+        if end is not None:
+            await self._guard.settle(end.client, end.use)
 
     def _say_why(self, data: RequestData, status: int) -> None:
         self.add_standard_logging_guardrail_information_to_request_data(
@@ -142,12 +135,6 @@ class EnforcingGuardrail(CustomGuardrail):  # type: ignore[misc]  # it has no ty
             request_data=data,
             guardrail_status="guardrail_intervened" if status in _DECIDED else "guardrail_failed_to_respond",
         )
-
-
-def _metadata_of(data: Mapping[str, Any]) -> MutableMapping[str, Any]:
-    """Where LiteLLM keeps what belongs to a call: which of two fields depends on the route."""
-    found = data.get("litellm_metadata") or data.get("metadata")
-    return found if isinstance(found, dict) else {}
 
 
 def _refusal(given: Answer) -> HTTPException:

@@ -28,6 +28,8 @@ class OpenAiModel:
         """Until it is set, a stream pauses after its first piece."""
         self.status = 200
         """Any other one is an error, and all that it answers."""
+        self.failures = 0
+        """So many of the next calls fail."""
         self.message: dict[str, Any] = {"role": "assistant", "content": "yes"}
         """Of its whole answers."""
 
@@ -40,7 +42,10 @@ class OpenAiModel:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))))
                 model.heard.append(Heard({name.lower(): value for name, value in self.headers.items()}, body))
-                if model.status != 200:
+                if model.failures > 0:
+                    model.failures -= 1
+                    self._send(500, {"error": {"message": "not yet", "type": "error", "code": None}})
+                elif model.status != 200:
                     self._send(model.status, {"error": {"message": "not now", "type": "error", "code": None}})
                 elif body.get("stream"):
                     self._stream()

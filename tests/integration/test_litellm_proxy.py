@@ -25,6 +25,9 @@ LITELLM = ROOT / ".cache" / "litellm" / "bin" / "litellm"
 TWO_AN_HOUR = Limit(requests=2, window_s=3600.0, burst=2)
 ONE_RESERVATION = Limit(requests=1000, window_s=3600.0, burst=1000, output_tokens=600)
 """A call reserves 500 tokens and uses 5, so that the next one passes as soon as it is settled."""
+ONE_ANSWER = Limit(requests=1000, window_s=36_000.0, burst=1000, output_tokens=100)
+"""The first answer leaves less than a call reserves."""
+ONE_STREAM = Limit(requests=1000, window_s=3600.0, burst=1000, streams=1)
 _NEWCOMERS = iter(range(EXTRA_KEYS))
 MARK = "x-stream-detector-mark"
 SALT = "salt of this test"
@@ -218,8 +221,7 @@ def test_a_stream_reaches_the_client_piece_by_piece(proxy: Program, alice: Calle
 
 
 def test_a_stream_is_open_until_its_end(proxy: Program, alice: Caller) -> None:
-    limit = Limit(requests=1000, window_s=3600.0, burst=1000, streams=1)
-    proxy.decide(alice.client, Action.THROTTLE, limit=limit)
+    proxy.decide(alice.client, Action.THROTTLE, limit=ONE_STREAM)
     with ExitStack() as streams:
 
         def is_counted() -> bool:
@@ -244,6 +246,53 @@ def test_a_call_counts_with_its_tokens_though_its_client_wants_it_not_logged(pro
     wait_until(lambda: "ratelimit" in proxy.call(alice.key).headers, "alice sees her limit")
     for _ in range(3):
         wait_until(lambda: proxy.call(alice.key, **{"no-log": True}).status == 200, "the call before is settled")
+
+
+@pytest.mark.parametrize("body", [{}, {"stream": True}])
+def test_the_answered_attempt_counts_though_one_before_it_failed(
+    proxy: Program, alice: Caller, body: dict[str, object]
+) -> None:
+    proxy.decide(alice.client, Action.THROTTLE, limit=ONE_ANSWER)
+    proxy.model.go_on.set()
+
+    def is_answered_within_the_limit() -> bool:
+        proxy.model.failures = 1
+        reply = proxy.call(alice.key, num_retries=2, **body)
+        assert reply.status == 200
+        return "ratelimit" in reply.headers
+
+    wait_until(is_answered_within_the_limit, "alice sees her limit")
+    assert proxy.call(alice.key).status == 429
+
+
+@pytest.mark.parametrize(("failures", "status"), [(1, 200), (3, 500)])
+def test_a_call_that_is_tried_again_ends(proxy: Program, alice: Caller, failures: int, status: int) -> None:
+    proxy.decide(alice.client, Action.THROTTLE, limit=ONE_RESERVATION)
+    wait_until(lambda: "ratelimit" in proxy.call(alice.key).headers, "alice sees her limit")
+    proxy.until(alice.key, 200)
+
+    def is_tried_again() -> bool:
+        proxy.model.failures = failures
+        return proxy.call(alice.key, num_retries=2).status == status
+
+    wait_until(is_tried_again, "the call before is settled, and this one is tried again")
+    assert proxy.model.failures == 0
+    proxy.until(alice.key, 200)
+
+
+def test_a_call_that_is_tried_again_stays_open(proxy: Program, alice: Caller) -> None:
+    proxy.decide(alice.client, Action.THROTTLE, limit=ONE_STREAM)
+    with ExitStack() as streams:
+
+        def is_counted() -> bool:
+            proxy.model.failures = 1
+            answer = streams.enter_context(proxy.calling(alice.key, stream=True, num_retries=2))
+            return answer.status == 200 and "ratelimit" in answer.headers
+
+        wait_until(is_counted, "alice has a stream that counts, at its second attempt")
+        assert proxy.call(alice.key).status == 429
+        proxy.model.go_on.set()
+        proxy.until(alice.key, 200)
 
 
 def test_without_redis_a_throttled_key_passes(starter: Starter, private_redis: RedisServer, alice: Caller) -> None:
