@@ -8,12 +8,12 @@ import re
 import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Self
 
 import msgspec
 from msgspec import Meta, Struct
 
+from stream_detector.adapters.setting_files import read_text
 from stream_detector.detection.detectors.catalogue import names as detector_names
 from stream_detector.detection.policy import Policy, contradictions
 from stream_detector.domain.errors import ConfigError
@@ -219,13 +219,13 @@ def load_policy(path: str) -> Policy:
     """Read a policy file (TOML); the empty path is the built-in policy.
 
     Raises:
-        ConfigError: no such file, not TOML, unknown field, wrong type or value out of range, or rungs in the wrong order;
-            one line that names file, field, value and allowed range.
+        ConfigError: no such file, a pipe or device, not TOML, unknown field, wrong type or value out of range, or rungs
+            in the wrong order; one line that names file, field, value and allowed range.
     """
     if not path:
         return Policy()
     try:
-        content = tomllib.loads(Path(path).read_text("utf-8"))
+        content = tomllib.loads(read_text(path))
         policy = msgspec.convert(content, Policy)
     except OSError as error:
         message = f"{PREFIX}POLICY: {path!r} cannot be read: {error.strerror}; name a readable TOML file"

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 
 import uvloop
 from msgspec import Struct
@@ -17,6 +16,7 @@ from stream_detector.adapters.collector_metrics import PrometheusCollectorObserv
 from stream_detector.adapters.kafka_calls import KafkaCallLog
 from stream_detector.adapters.kafka_inbox import KafkaInbox
 from stream_detector.adapters.logs import configure
+from stream_detector.adapters.setting_files import read_text
 from stream_detector.bootstrap.encryption import collector_tls_of
 from stream_detector.bootstrap.identity import identity_of
 from stream_detector.bootstrap.parts import sketcher_of
@@ -84,7 +84,7 @@ def field_map_of(path: str) -> FieldMap | None:
     if not path:
         return None
     try:
-        content = Path(path).read_text("utf-8")
+        content = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         message = f"STREAM_DETECTOR_COLLECTOR_MAPPING: {path!r} cannot be read ({error}); name a readable TOML file"
         raise ConfigError(message) from error

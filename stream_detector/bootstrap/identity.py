@@ -1,10 +1,10 @@
 """How clients are known, as the settings say."""
 
 import tomllib
-from pathlib import Path
 
 import msgspec
 
+from stream_detector.adapters.setting_files import read_text
 from stream_detector.domain.errors import ConfigError
 from stream_detector.domain.identity import Identity
 from stream_detector.settings import PREFIX, Settings
@@ -26,7 +26,7 @@ def identity_of(settings: Settings) -> Identity:
 
 def _names(path: str) -> dict[str, str]:
     try:
-        return msgspec.convert(tomllib.loads(Path(path).read_text("utf-8")), dict[str, str])
+        return msgspec.convert(tomllib.loads(read_text(path)), dict[str, str])
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         message = f'{PREFIX}IDENTITY_NAMES: {path!r}: {error}; name a TOML file with lines such as k_0123 = "acme"'
         raise ConfigError(message) from error
