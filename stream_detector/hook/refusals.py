@@ -19,7 +19,7 @@ _MOST = 10_000
 
 class _Refused(Struct, frozen=True, gc=False):
     need: tuple[int, int | None, int | None]
-    """Of calls that are refused: requests, input and output tokens."""
+    """Of calls that are refused: requests, input and output tokens, as far as the limit has them."""
     until_s: float
     reset_s: float
 
@@ -38,7 +38,7 @@ class Refusals:
             StoreUnavailable: no answer; the call may have been counted.
         """
         known = self._refused.get((subject, limit))
-        if known is not None and known.need == _need(ask) and now_s < known.until_s:
+        if known is not None and known.need == _need(limit, ask) and now_s < known.until_s:
             return Admission(
                 allowed=False, remaining=0, retry_after_s=known.until_s - now_s, reset_after_s=known.reset_s - now_s
             )
@@ -62,8 +62,13 @@ class Refusals:
         if len(self._refused) >= _MOST:
             self._refused.clear()
         wait_s = min(admission.retry_after_s, _SETTLED_S) if limit.is_settled else admission.retry_after_s
-        self._refused[subject, limit] = _Refused(_need(ask), now_s + wait_s, now_s + admission.reset_after_s)
+        self._refused[subject, limit] = _Refused(_need(limit, ask), now_s + wait_s, now_s + admission.reset_after_s)
 
 
-def _need(ask: Ask) -> tuple[int, int | None, int | None]:
-    return ask.requests, ask.input_tokens, ask.output_tokens
+def _need(limit: Limit, ask: Ask) -> tuple[int, int | None, int | None]:
+    """What decides whether a call passes. Who varies the rest would else be asked about each time."""
+    return (
+        ask.requests,
+        None if limit.input_tokens is None else ask.input_tokens,
+        None if limit.output_tokens is None else ask.output_tokens,
+    )

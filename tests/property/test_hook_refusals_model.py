@@ -17,20 +17,22 @@ STEPS = st.tuples(
     st.sampled_from([0, 1]),
     st.sampled_from([0.0, 0.5, 3.0, 30.0]),
     st.integers(1, 4),
+    st.sampled_from([None, 0, 7]),
 )
-"""Which hook is asked, seconds since the step before, what the call costs."""
+"""Which hook is asked, seconds since the step before, what the call costs, and its tokens, which are not limited."""
 
 
 @given(st.lists(STEPS, max_size=60))
-def test_a_remembered_refusal_is_the_limiters_own_answer(steps: list[tuple[int, float, int]]) -> None:
+def test_a_remembered_refusal_is_the_limiters_own_answer(steps: list[tuple[int, float, int, int | None]]) -> None:
     async def compare() -> None:
         shared, alone = MemoryLimiter(), MemoryLimiter()
         hooks = [Refusals(shared), Refusals(shared)]
         now_s = BEGIN_S
-        for hook, passed_s, requests in steps:
+        for hook, passed_s, requests, tokens in steps:
             now_s += passed_s
-            answer = await hooks[hook].admit(TOM, LIMIT, now_s, Ask(requests=requests))
-            expected = await alone.admit(TOM, LIMIT, now_s, Ask(requests=requests))
+            ask = Ask(requests=requests, input_tokens=tokens, output_tokens=tokens)
+            answer = await hooks[hook].admit(TOM, LIMIT, now_s, ask)
+            expected = await alone.admit(TOM, LIMIT, now_s, ask)
             assert (answer.allowed, answer.remaining) == (expected.allowed, expected.remaining)
             assert abs(answer.retry_after_s - expected.retry_after_s) < 1e-3
             assert abs(answer.reset_after_s - expected.reset_after_s) < 1e-3

@@ -5,6 +5,7 @@ from gateways.asking import on_a_loop
 from gateways.hooks import NOON_S, FakeLimiter
 
 from stream_detector.domain.decisions import Limit, Subject, SubjectKind
+from stream_detector.domain.errors import StoreUnavailable
 from stream_detector.domain.limits import Admission, Ask, Use
 from stream_detector.hook.refusals import Refusals
 
@@ -41,16 +42,49 @@ async def test_another_client_and_another_limit_are_asked_about() -> None:
     assert (await refusals.admit(TOM, Limit(requests=7, window_s=60.0), NOON_S)).allowed
 
 
+@pytest.mark.parametrize(
+    ("limited", "other"),
+    [
+        ({}, Ask(requests=1)),
+        ({}, Ask(requests=6)),
+        ({"input_tokens": 9}, Ask(requests=5, input_tokens=7)),
+        ({"output_tokens": 9}, Ask(requests=5, output_tokens=7)),
+    ],
+)
 @on_a_loop
-async def test_a_call_that_needs_another_amount_than_the_refused_one_is_asked_about() -> None:
+async def test_a_call_that_needs_another_amount_than_the_refused_one_is_asked_about(
+    limited: dict[str, int], other: Ask
+) -> None:
     limiter = FakeLimiter(REFUSED)
     refusals = Refusals(limiter)
-    for other in (Ask(requests=1), Ask(requests=6), Ask(requests=5, output_tokens=7)):
-        limiter.answer = REFUSED
-        await refusals.admit(TOM, LIMIT, NOON_S, Ask(requests=5))
-        limiter.answer = PASSED
-        assert not (await refusals.admit(TOM, LIMIT, NOON_S, Ask(requests=5, call="another"))).allowed
-        assert (await refusals.admit(TOM, LIMIT, NOON_S, other)).allowed
+    limit = Limit(requests=6, window_s=60.0, **limited)  # type: ignore[arg-type]
+    await refusals.admit(TOM, limit, NOON_S, Ask(requests=5))
+    limiter.answer = PASSED
+    assert not (await refusals.admit(TOM, limit, NOON_S, Ask(requests=5, call="another"))).allowed
+    assert (await refusals.admit(TOM, limit, NOON_S, other)).allowed
+
+
+@pytest.mark.parametrize(
+    ("limited", "other"),
+    [
+        ({}, Ask(input_tokens=7, output_tokens=8, call="another")),
+        ({"streams": 1}, Ask(input_tokens=7, output_tokens=8, call="another")),
+        ({"input_tokens": 9}, Ask(output_tokens=8)),
+        ({"output_tokens": 9}, Ask(input_tokens=7)),
+    ],
+)
+@on_a_loop
+async def test_a_call_that_needs_other_amounts_of_what_is_not_limited_is_refused_without_asking(
+    limited: dict[str, int], other: Ask
+) -> None:
+    limiter = FakeLimiter(REFUSED)
+    refusals = Refusals(limiter)
+    limit = Limit(requests=6, window_s=60.0, **limited)  # type: ignore[arg-type]
+    await refusals.admit(TOM, limit, NOON_S)
+    limiter.answer = StoreUnavailable("Redis is away")
+
+    assert not (await refusals.admit(TOM, limit, NOON_S, other)).allowed
+    assert len(limiter.asked) == 1
 
 
 @pytest.mark.parametrize("part", ["input_tokens", "output_tokens", "streams"])
