@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-_PATH = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
+_PATH = re.compile(r" - at (`key` in )?`\$\.?([^`]*)`$")
 _BOUNDS = {"gt": "> {}", "ge": ">= {}", "lt": "< {}", "le": "<= {}"}
 _LENGTHS = {"min_length": "at least {} long", "max_length": "at most {} long", "pattern": "of the form {}"}
 _GROUP = "named values"
@@ -33,11 +33,13 @@ def explain(error: msgspec.ValidationError, content: object, kind: type) -> str:
     """
     text = str(error)
     match = _PATH.search(text)
-    path = match.group(1) if match else ""
+    path = match.group(2) if match else ""
     text = text[: match.start()] if match else text
+    reason = text[:1].lower() + text[1:]
+    if match and match.group(1):
+        return f"{path}: a name in it: {reason}".removeprefix(": ")
     found, value = _value_at(content, path)
     allowed = _allowed(_info(kind), path)
-    reason = text[:1].lower() + text[1:]
     if "got `" in reason:
         reason = f"{reason}, must be {allowed}" if allowed else reason
     elif allowed not in {"", _GROUP}:  # of a group the reason says more: which value is missing or wrong

@@ -15,7 +15,7 @@ Source: litellm/types/utils.py, version 1.106; and what version 1.106.2 posts.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
-from itertools import groupby, islice
+from itertools import groupby
 from typing import Any, Final, get_type_hints
 
 import msgspec
@@ -29,7 +29,6 @@ Payload = Mapping[str, Any]
 
 _KEY_HASH: Final = re.compile(r"[0-9a-f]{64}")
 _NAME_CHARS = 256
-_MOST_BIASES = 1024
 _REDACTED: Final = "redacted-by-litellm"
 _TYPES: Final = get_type_hints(ApiCall, include_extras=True)
 _PARAM_TYPES: Final = get_type_hints(Params, include_extras=True)
@@ -159,8 +158,14 @@ def _wished(payload: Payload, metadata: Payload, start_s: float) -> dict[str, ob
 def _fitting(wished: Mapping[str, object]) -> dict[str, object]:
     fitting: dict[str, object] = {}
     for name, value in wished.items():
-        kept = value[: _TEXT_CHARS[name]] if name in _TEXT_CHARS and isinstance(value, str) else value
-        if kept is not None and kept != "" and _fits(kept, _TYPES[name]) and (name != "ip" or _is_address(str(kept))):
+        is_text = name in _TEXT_CHARS and isinstance(value, str)
+        kept = values.encodable(str(value)[: _TEXT_CHARS[name]]) if is_text else value
+        if (
+            kept is not None
+            and kept != ""
+            and values.fits(kept, _TYPES[name])
+            and (name != "ip" or _is_address(str(kept)))
+        ):
             fitting[name] = kept
     return fitting
 
@@ -170,8 +175,8 @@ def _params(given: Mapping[str, object]) -> Params | None:
     for name, spellings in _PARAM_NAMES.items():
         value = next((given[each] for each in spellings if given.get(each) is not None), None)
         if name == "logit_bias" and isinstance(value, Mapping):
-            value = {str(token): bias for token, bias in islice(value.items(), _MOST_BIASES)}
-        if value is not None and _fits(value, _PARAM_TYPES[name]):
+            value = values.biases(value) or None
+        if value is not None and values.fits(value, _PARAM_TYPES[name]):
             fitting[name] = value
     return Params(**fitting) if fitting else None
 
@@ -216,14 +221,6 @@ def _is_address(text: str) -> bool:
     try:
         network_of(text)
     except ValueError:
-        return False
-    return True
-
-
-def _fits(value: object, kind: object) -> bool:
-    try:
-        msgspec.convert(value, kind)
-    except (msgspec.ValidationError, TypeError):
         return False
     return True
 

@@ -103,6 +103,7 @@ def test_unknown_fields_are_ignored() -> None:
         ({"ip": "1.2.3.4; DROP"}, "ip: must be an IPv4 or IPv6 address"),
         ({"params": {"temperature": -1}}, "params.temperature: must be >= 0 and <= 100"),
         ({"params": {"logit_bias": {str(n): 1 for n in range(1025)}}}, "params.logit_bias: must be at most 1024 long"),
+        ({"params": {"logit_bias": {"x" * 33: 1}}}, "params.logit_bias: a name in it: expected `str` of length <= 32"),
         ({"sketch": {"head": 1}}, "sketch: object missing required field `digest`"),
         ({"prompt": 17}, "prompt: expected `str | null`, got `int`"),
     ],

@@ -18,8 +18,10 @@ from stream_detector.wire.sources.mapped import FieldMap
 _DISCRETION = Discretion(Sketcher(b"salt").sketch)
 _MAP = FieldMap.parse(samples.MAPPING, "m.toml")
 _PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(), max_size=8), inner, max_size=4)
+    ),
     max_leaves=8,
 )
 _HUGE = st.sampled_from([1, -1]).map(lambda sign: sign * 10**400)

@@ -162,6 +162,24 @@ def test_a_client_cannot_hide_behind_fields_that_do_not_fit() -> None:
     assert (call.params.temperature, call.params.top_p, len(call.params.logit_bias or ())) == (None, 0.5, 1024)
 
 
+@pytest.mark.parametrize("odd", ["0" * 33 + "7", "x" * 33, "\ud83d"])
+def test_a_client_cannot_hide_its_biases_behind_an_odd_one(odd: str) -> None:
+    params = call_of(model_parameters={"logit_bias": {odd: 1, 8: float("nan"), "9": 5, 10: -100}}).params
+    assert params is not None
+    assert (params.logit_bias or {}).items() >= {"9": 5, "10": -100}.items()
+    assert all(len(token) <= 32 for token in params.logit_bias or ())
+
+
+def test_half_a_character_is_a_question_mark_and_hides_no_call() -> None:
+    half = "hi \ud83d"
+    params = {"logit_bias": {half: 1}}
+    call = call_of(id=half, end_user=half, user_agent=half, model_group=half, messages=half, model_parameters=params)
+    assert calls.decode(calls.encode(call), max_bytes=1 << 20).calls == [call]
+    assert (call.user, call.ua, call.model) == ("hi ?", "hi ?", "hi ?")
+    assert call.params == Params(logit_bias={"hi ?": 1})
+    assert call.id == "b1b7e0c8-6f57-4d0c-9c0c-3f6f2a1f0d11"
+
+
 @pytest.mark.parametrize(
     ("key_hash", "user_id", "client"),
     [
@@ -199,8 +217,10 @@ def test_a_call_without_client_or_time_is_refused_with_what_to_do(changes: dict[
 
 
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(), max_size=8), inner, max_size=4)
+    ),
     max_leaves=8,
 )
 

@@ -326,6 +326,7 @@ def test_an_analysts_judgement_is_no_call() -> None:
         ("params", {"temperature": 1e9}),
         ("params", "hot"),
         ("params", {"seed": 10**40}),
+        ("params", {"logit_bias": {"x" * 33: 1}}),
         ("id", "i" * 5000),
         ("id", "line\nfeed"),
         ("model", ["large"]),
@@ -333,6 +334,26 @@ def test_an_analysts_judgement_is_no_call() -> None:
 )
 def test_nothing_that_clients_choose_makes_a_call_vanish(field: str, value: object) -> None:
     assert _only(_lines(samples.call(**{field: value}))).output_tokens == 412
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"0" * 40 + "7": 1, "8": 2}, {"7": 1, "8": 2}),
+        ({"x" * 33: 1, "8": 2}, {"8": 2}),
+        ({"7": 10**9, "8": "high", "9": None, "10": -100}, {"10": -100}),
+        ({str(token): 1 for token in range(2000)}, {str(token): 1 for token in range(1024)}),
+        ({"x" * 33: 1}, None),
+        ([7], None),
+    ],
+)
+def test_a_bias_that_is_none_does_not_hide_the_others(given: object, kept: dict[str, float] | None) -> None:
+    found = _lines(samples.call(params={"logit_bias": given, "n": 2}))
+    params = _only(found).params
+    assert params is not None
+    assert (params.logit_bias, params.n) == (kept, 2)
+    (note,) = found.left_out
+    assert note.startswith("params.logit_bias")
 
 
 def test_what_names_no_id_has_the_same_one_when_it_is_sent_again() -> None:

@@ -4,7 +4,7 @@
 2. Text becomes a sketch here, at once, and what names a client its id. Neither goes any further: not into an event, a
    refusal or a note.
 3. A wrong field that a call can do without is left out, with a note: clients choose their own user agent and parameters,
-   and a call must not vanish because of them. Texts that are too long are cut.
+   and a call must not vanish because of them. Of `logit_bias` its wrong entries go only. Texts that are too long are cut.
 4. A document without an id gets one from its content, so that sending it again gives it the same.
 """
 
@@ -20,9 +20,8 @@ from stream_detector.domain.calls import ApiCall, Sketch
 from stream_detector.domain.errors import MalformedCall, RejectReason
 from stream_detector.domain.identity import Evidence, Identity
 from stream_detector.domain.validation import explain, shorten
-from stream_detector.wire import damaged
 from stream_detector.wire.calls import Rejected
-from stream_detector.wire.sources import refusals
+from stream_detector.wire.sources import refusals, values
 
 Sketching = Callable[[str], Sketch]
 """`detection.sketching.Sketcher.sketch`."""
@@ -200,7 +199,11 @@ def _checked(fields: dict[str, object], notes: list[str]) -> ApiCall:
 def _leave_out(fields: dict[str, object], name: str, inner: str) -> None:
     content = fields[name]
     if name == "params" and isinstance(content, dict) and inner in content:
-        fields[name] = {key: value for key, value in content.items() if key != inner}
+        kept = {key: value for key, value in content.items() if key != inner}
+        given = content[inner]
+        if inner == "logit_bias" and isinstance(given, dict) and (biases := values.biases(given)) not in ({}, given):
+            kept[inner] = biases
+        fields[name] = kept
     else:
         del fields[name]
 
@@ -211,7 +214,7 @@ def _tidy(fields: Mapping[str, object]) -> dict[str, object]:
     tidy.pop("prompt", None)
     for name, most_chars in _CUT.items():
         if name in tidy and isinstance(text := tidy[name], str):
-            tidy[name] = _encodable(text)[:most_chars]
+            tidy[name] = values.encodable(text)[:most_chars]
     if isinstance(given := tidy.get("id"), str):
         printable = "".join(filter(str.isprintable, given))[:_MAX_ID_CHARS]
         tidy["id"] = printable or id_of(given)
@@ -219,11 +222,6 @@ def _tidy(fields: Mapping[str, object]) -> dict[str, object]:
     if isinstance(params, dict):
         tidy["params"] = {name: value for name, value in params.items() if value is not None}
     return tidy
-
-
-def _encodable(text: str) -> str:
-    """With question marks for halves of characters, which UTF-8 cannot express."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode().replace(damaged.STAND_IN, "?")
 
 
 def _longest() -> dict[str, int]:
@@ -243,4 +241,4 @@ _CUT: Final = _longest()
 def _readable(fields: Mapping[str, object], identity: Identity) -> dict[str, str]:
     """What a refusal may show."""
     hidden = _SECRET if identity.evidence is Evidence.ID else _SECRET | {"client"}
-    return {name: _encodable(shorten(value)) for name, value in _tidy(fields).items() if name not in hidden}
+    return {name: values.encodable(shorten(value)) for name, value in _tidy(fields).items() if name not in hidden}

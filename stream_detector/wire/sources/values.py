@@ -2,8 +2,18 @@
 
 import ipaddress
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import islice
+from typing import Final, get_type_hints
 
+import msgspec
+
+from stream_detector.domain.calls import Params
+from stream_detector.wire import damaged
+
+_BIASES: Final = get_type_hints(Params, include_extras=True)["logit_bias"]
+_MOST_BIASES = 1024
 _ABSENT = frozenset({"", "-", "null", "None"})
 _MOST_DIGITS = 30
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
@@ -97,3 +107,35 @@ def address(value: object) -> str | None:
         return str(ipaddress.ip_address(bare.partition("%")[0]))
     except ValueError:
         return None
+
+
+def encodable(given: str) -> str:
+    """Text with question marks for halves of characters, which UTF-8 cannot express."""
+    return given if given.isascii() else given.encode("utf-8", "replace").decode().replace(damaged.STAND_IN, "?")
+
+
+def biases(given: Mapping[object, object]) -> dict[str, float]:
+    """Token ids as text -> biases, of those that a call may have, at most 1024; zeros before an id say nothing.
+
+    >>> biases({"007": 5, 50256: -100, "x" * 33: 1, "8": "high"})
+    {'7': 5, '50256': -100}
+    """
+    named = {_token(token): bias for token, bias in given.items()}
+    if fits(named, _BIASES):
+        return named  # type: ignore[return-value]
+    fitting = ((token, bias) for token, bias in named.items() if fits({token: bias}, _BIASES))
+    return dict(islice(fitting, _MOST_BIASES))  # type: ignore[arg-type]
+
+
+def fits(value: object, kind: object) -> bool:
+    """Whether a plain value is of a type, and in its range."""
+    try:
+        msgspec.convert(value, kind)
+    except (msgspec.ValidationError, TypeError):
+        return False
+    return True
+
+
+def _token(given: object) -> str:
+    name = encodable(str(given))
+    return name.lstrip("0") or "0" if name.isascii() and name.isdigit() else name
