@@ -160,7 +160,7 @@ class Writer:
             self.is_ready = True
             _log.info("collector: Kafka takes calls")
         for submission in submissions:
-            _settle(submission, plan.holds(submission.found.events))
+            _settle(submission, self._pairing.holds(submission.found.events))
 
     async def _write(self, plan: Plan, submissions: Sequence[_Submission]) -> None:
         refused = [(each.source, each.found.refused, each.place) for each in submissions]

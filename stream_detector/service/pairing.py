@@ -53,11 +53,6 @@ class Plan(Struct):
     """Changes: a half that waits from now on; None for one that no longer does."""
     seen: dict[_Key, None] = field(default_factory=dict)
 
-    def holds(self, events: Iterable[Event]) -> bool:
-        """Whether one of the events was not written: it waits for its other half."""
-        held = {id(half.event) for half in self.waiting.values() if half is not None}
-        return bool(held) and any(id(event) in held for event in events)
-
 
 class Pairing:
     """Remembers halves that wait, and what was written of late."""
@@ -75,7 +70,7 @@ class Pairing:
         plan = Plan()
         self._expire(plan, now_s)
         for event in events:
-            key = (event.call.id, event.call.client, event.call.ts, event.part)
+            key = _key(event)
             if key in self._seen or key in plan.seen:
                 plan.duplicates += 1
                 continue
@@ -103,6 +98,14 @@ class Pairing:
         self._seen.update(plan.seen)
         while len(self._seen) > self._options.most_remembered:
             self._seen.popitem(last=False)
+
+    def holds(self, events: Iterable[Event]) -> bool:
+        """Whether one of the events, or the same one sent before, waits in memory for its other half."""
+        for event in events:
+            half = self._waiting.get((event.part, event.call.id))
+            if half is not None and _key(half.event) == _key(event):
+                return True
+        return False
 
     def _pair(self, plan: Plan, event: Event, now_s: float) -> None:
         place, counterpart = (event.part, event.call.id), (_OTHER[event.part], event.call.id)
@@ -146,6 +149,10 @@ class Pairing:
             return
         message = "client: missing, and no request with this id came in time; report the request, too, or the client"
         plan.refused.append(misplaced(0, event.call, MalformedCall(RejectReason.INVALID_FIELD, message)))
+
+
+def _key(event: Event) -> _Key:
+    return event.call.id, event.call.client, event.call.ts, event.part
 
 
 def _fit(one: ApiCall, other: ApiCall) -> bool:

@@ -101,10 +101,12 @@ async def test_a_sender_is_answered_when_kafka_has_it() -> None:
 
 
 @on_a_loop
-async def test_a_half_is_answered_as_held() -> None:
+async def test_a_half_is_answered_as_held_for_as_long_as_it_is() -> None:
     async with _running(FakeLog()) as writer:
         assert await writer.submit("calls", _found("1", part=Part.REQUEST)) is True
+        assert await writer.submit("calls", _found("1", part=Part.REQUEST)) is True
         assert await writer.submit("calls", _found("1", part=Part.COMPLETION)) is False
+        assert await writer.submit("calls", _found("1", part=Part.REQUEST)) is False
 
 
 @on_a_loop

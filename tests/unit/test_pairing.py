@@ -109,10 +109,19 @@ def test_at_the_end_every_half_goes_out() -> None:
     assert [call.id for call in pairing.drain().calls] == ["1", "2"]
 
 
-def test_a_plan_knows_what_it_holds() -> None:
+def test_what_waits_is_held_and_so_is_the_same_when_it_is_sent_again() -> None:
     waiting, paired = [_request(1)], [_request(2), _completion(2), _whole(3)]
-    plan = Pairing(_OPTIONS).plan([*waiting, *paired], 0.0)
-    assert (plan.holds(waiting), plan.holds(paired), plan.holds([])) == (True, False, False)
+    pairing = Pairing(_OPTIONS)
+    plan = pairing.plan([*waiting, *paired], 0.0)
+    assert not pairing.holds(waiting)  # not before it is remembered
+    pairing.commit(plan)
+    for _ in range(2):
+        assert (pairing.holds(waiting), pairing.holds(paired), pairing.holds([])) == (True, False, False)
+        _take(pairing, *waiting, *paired)
+    again, other = _request(1), _request(1, client="b")
+    assert (pairing.holds([again]), pairing.holds([other])) == (True, False)
+    _take(pairing, _completion(1))
+    assert not pairing.holds([again])
 
 
 _EVENTS = st.lists(
