@@ -86,4 +86,4 @@ class PrometheusHookObserver:
         return generate_latest(self._registry)
 
 
-_FEED_STATES = {200: "sent", 401: "unauthorized", 410: "reset"}
+_FEED_STATES = {200: "sent", 401: "unauthorized", 410: "reset", 503: "full"}

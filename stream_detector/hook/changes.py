@@ -7,6 +7,7 @@
 
 import asyncio
 import secrets
+import sys
 from collections import deque
 
 from stream_detector.domain.decisions import Decision
@@ -47,7 +48,7 @@ class ChangeLog:
         self._begin()
         self.wake()
 
-    def after(self, position: str) -> list[tuple[str, Decision]] | None:
+    def after(self, position: str, at_most: int = sys.maxsize) -> list[tuple[str, Decision]] | None:
         """Changes after a position, the oldest first, each with its own; None where the table has to be read again."""
         epoch, _, number = position.partition(".")
         if epoch != self._epoch or not (number.isascii() and number.isdigit()) or len(number) > len(str(self._last)):
@@ -57,7 +58,8 @@ class ChangeLog:
             return None
         first = len(self._changes) - missing
         return [
-            (f"{epoch}.{self._last - missing + place + 1}", self._changes[first + place]) for place in range(missing)
+            (f"{epoch}.{self._last - missing + place + 1}", self._changes[first + place])
+            for place in range(min(missing, at_most))
         ]
 
     async def beyond(self, position: str, timeout_s: float) -> bool:

@@ -9,16 +9,13 @@
 The query of a question is ignored: gateways append the client's own, and a client must not choose how it is answered.
 """
 
-import contextlib
 from collections.abc import Callable
-
-from granian.rsgi import ProtocolClosed
 
 from stream_detector.domain.errors import StoreUnavailable
 from stream_detector.domain.identity import Identity
 from stream_detector.domain.verdicts import Verdict
 from stream_detector.hook.answers import Answer, Dialect, answer
-from stream_detector.hook.broadcast import Broadcast, Page, Question
+from stream_detector.hook.broadcast import Broadcast, Question
 from stream_detector.hook.freshness import Freshness
 from stream_detector.hook.judge import Judge
 from stream_detector.hook.needs import Field, ask_of, call_id, use_of
@@ -79,7 +76,7 @@ class HookApp:
         elif path.startswith("/check-nginx/") or path == "/check-nginx":
             await self._check(request, responder, Dialect.NGINX)
         elif path in {"/decisions", "/decisions/stream"} and self._broadcast is not None:
-            await _send_pieces(self._broadcast.answer(_question(request)), responder)
+            await self._broadcast.answer(_question(request), responder)
         elif path == "/settle":
             _send(await self._settle(request.headers), responder)
         else:
@@ -156,10 +153,3 @@ def _question(request: Request) -> Question:
     return Question(
         request.path, request.query_string, _only(headers, "authorization"), _only(headers, "last-event-id")
     )
-
-
-async def _send_pieces(page: Page, responder: Responder) -> None:
-    stream = responder.response_stream(page.status, page.headers)
-    with contextlib.suppress(ProtocolClosed):
-        async for piece in page.pieces:
-            await stream.send_bytes(piece)

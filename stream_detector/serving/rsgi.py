@@ -3,6 +3,7 @@
 Source: the RSGI specification of granian, version 1.
 """
 
+from collections.abc import Awaitable
 from typing import Final, Protocol
 
 TEXT: Final = [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]
@@ -59,3 +60,6 @@ class Responder(Protocol):
 
     def response_stream(self, status: int, headers: list[tuple[str, str]]) -> Stream:
         """Begin an answer in pieces."""
+
+    def client_disconnect(self) -> Awaitable[None]:
+        """Wait for the end of the connection, not of the answer."""

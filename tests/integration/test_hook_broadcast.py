@@ -13,7 +13,9 @@ from gateways.hooks import NOON_S, RecordingObserver, decision, options, ready_g
 
 from stream_detector.adapters.redis_stores import RedisStores
 from stream_detector.domain.decisions import Action, Decision, Limit, Origin
+from stream_detector.hook import broadcast
 from stream_detector.hook.broadcast import POSITION
+from stream_detector.serving.rsgi import Responder
 
 TOKEN = "a token that is long enough"  # noqa: S105
 AUTHORIZED = {"authorization": f"Bearer {TOKEN}"}
@@ -58,17 +60,18 @@ async def follower(
 
 
 async def events(answer: aiohttp.ClientResponse, count: int) -> list[dict[str, str]]:
-    """The next server-sent events; comments are left out."""
-    found: list[dict[str, str]] = [{}]
+    """The next server-sent events, fewer when the stream ends; what has no data is none."""
+    found: list[dict[str, str]] = []
+    fields: dict[str, str] = {}
     async with asyncio.timeout(10):
-        while len(found) <= count:
-            line = (await answer.content.readline()).decode().rstrip("\n")
-            if line and not line.startswith(":"):
-                name, _, value = line.partition(": ")
-                found[-1][name] = value
-            elif not line and found[-1]:
-                found.append({})
-    return found[:count]
+        while len(found) < count and (line := (await answer.content.readline()).decode()):
+            name, _, value = line.rstrip("\n").partition(": ")
+            if line == "\n":
+                found += [fields] if "data" in fields else []
+                fields = {}
+            elif name:
+                fields[name] = value
+    return found
 
 
 @on_a_loop
@@ -129,6 +132,93 @@ async def test_changes_are_pushed_within_a_second(redis_url: str) -> None:
         async with hook.session.get(f"{hook.url}/decisions/stream", headers=resumed) as answer:
             (event,) = await events(answer, 1)
             assert json.loads(event["data"])["key"] == "carol"
+
+
+@on_a_loop
+async def test_a_long_stream_ends_and_is_gone_on_with_from_its_last_event(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broadcast, "_SLICE", 5)
+    monkeypatch.setattr(broadcast, "_STREAM_BYTES", 1000)
+    async with follower(redis_url) as hook:
+        _, position = await hook.read()
+        await hook.decide(*(decision(f"client-{number}") for number in range(50)))
+        await hook.until_known(50)
+        keys, streams = [], 0
+        while len(keys) < 50:
+            resumed = {**AUTHORIZED, "last-event-id": position}
+            async with hook.session.get(f"{hook.url}/decisions/stream", headers=resumed) as answer:
+                got = await events(answer, 50)
+            keys += [json.loads(event["data"])["key"] for event in got]
+            position, streams = got[-1]["id"], streams + 1
+        assert streams > 4
+        assert sorted(keys) == sorted(f"client-{number}" for number in range(50))
+
+
+@on_a_loop
+async def test_who_names_no_position_is_told_where_the_stream_begins(redis_url: str) -> None:
+    async with follower(redis_url, decision("alice")) as hook:
+        await hook.until_known(1)
+        async with hook.session.get(f"{hook.url}/decisions/stream", headers=AUTHORIZED) as answer:
+            first = (await answer.content.readuntil(b"\n\n")).decode()
+        assert f"id: {(await hook.read())[1]}\n" in first
+
+
+@on_a_loop
+async def test_who_finds_no_seat_is_told_when_to_ask_again_and_then_finds_one(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broadcast, "_MOST_STREAMS", 1)
+    async with follower(redis_url) as hook:
+        url = f"{hook.url}/decisions/stream"
+
+        async def status() -> int:
+            async with hook.session.get(url, headers=AUTHORIZED) as other:
+                assert (other.status == 503) == ("retry-after" in other.headers)
+                return other.status
+
+        async with hook.session.get(url, headers=AUTHORIZED):
+            assert await status() == 503
+            assert (await hook.read())[0] == []
+
+        async def found() -> bool:
+            return await status() == 200
+
+        await until(found, "the seat is free")
+
+
+@on_a_loop
+async def test_an_answer_that_nobody_reads_keeps_its_seat_until_the_connection_ends(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observer = RecordingObserver()
+    async with follower(redis_url, observer=observer) as hook:
+        ended = asyncio.Event()
+        send = broadcast._send
+
+        async def noting_the_end(page: broadcast._Page, responder: Responder) -> None:
+            await send(page, responder)
+            ended.set()
+
+        async def much(_broadcast: broadcast.Broadcast, _position: str | None) -> AsyncIterator[bytes]:
+            for _ in range(16):
+                yield bytes(1 << 20)
+
+        monkeypatch.setattr(broadcast, "_send", noting_the_end)
+        monkeypatch.setattr(broadcast.Broadcast, "_stream", much)
+        async with hook.session.get(f"{hook.url}/decisions/stream", headers=AUTHORIZED):
+            await ended.wait()
+            for _ in range(10):
+                await hook.read()
+            assert observer.feed_streams == 1
+
+        async def gone() -> bool:
+            return observer.feed_streams == 0
+
+        await until(gone, "the seat is free")
+        async with hook.session.get(f"{hook.url}/decisions/stream", headers=AUTHORIZED) as answer:
+            assert len(await answer.read()) == 16 << 20
+        await until(gone, "it is free when all is read, too")
 
 
 @on_a_loop
