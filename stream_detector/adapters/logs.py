@@ -9,6 +9,8 @@ Rules:
    escaped.
 3. Long text is cut.
 4. An error that this package raises on purpose explains itself: it stands without its traceback.
+5. A library that says the same over and over is heard at once, and then every ten seconds, with `suppressed`: so many lines
+   were left out. Our own lines all stand, and so do all at DEBUG.
 
 Fields given as `extra={...}` stand beside the others; a client id is welcome there (it is no metric label anywhere).
 """
@@ -16,8 +18,12 @@ Fields given as `extra={...}` stand beside the others; a client id is welcome th
 import json
 import logging
 import math
+import re
 import sys
-from collections.abc import Mapping
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import PurePath
@@ -34,6 +40,10 @@ _TALKATIVE = ("aiokafka", "faust", "kafka", "mode")
 """Libraries whose INFO is about themselves; heard at DEBUG."""
 _ECHOING = "kafka"
 """kafka-python makes topics at the start, once; what it cannot do the adapter says in one line."""
+_OURS = "stream_detector"
+_EVERY_S = 10.0
+_MAX_TEMPLATES = 500
+_NUMBERS = re.compile(r"[0-9]+")
 _SECRET_FIELDS = frozenset({"prompt", "sketch"})
 _STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
@@ -47,6 +57,8 @@ def configure(level: str, stream: TextIO | None = None) -> None:
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines())
+    if level != "DEBUG":
+        handler.addFilter(Thinning())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     if level == "INFO":
@@ -54,6 +66,61 @@ def configure(level: str, stream: TextIO | None = None) -> None:
             logging.getLogger(name).setLevel(logging.WARNING)
     if level != "DEBUG":
         logging.getLogger(_ECHOING).setLevel(logging.CRITICAL)
+
+
+class _Repeats:
+    """Of one line."""
+
+    __slots__ = ("passed_at_s", "suppressed")
+
+    def __init__(self, passed_at_s: float) -> None:
+        self.passed_at_s = passed_at_s
+        self.suppressed = 0
+
+
+class Thinning(logging.Filter):
+    """Lets what a library repeats pass only now and then.
+
+    Lines are the same if logger, level and template are, or a text without arguments but for its numbers.
+
+    Args:
+        timer: seconds that never go back.
+    """
+
+    def __init__(self, timer: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._timer = timer
+        self._lock = threading.Lock()
+        self._repeats: OrderedDict[tuple[str, int, str], _Repeats] = OrderedDict()
+        """The one that passed longest ago comes first."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is written."""
+        if record.name.partition(".")[0] == _OURS:
+            return True
+        with self._lock:
+            return self._passes(record)
+
+    def _passes(self, record: logging.LogRecord) -> bool:
+        now_s, key = self._timer(), (record.name, record.levelno, _template(record))
+        known = self._repeats.get(key)
+        if known is not None and now_s - known.passed_at_s < _EVERY_S:
+            known.suppressed += 1
+            return False
+        if known is not None and known.suppressed:
+            record.suppressed = known.suppressed
+        self._repeats[key] = _Repeats(now_s)
+        self._repeats.move_to_end(key)
+        if len(self._repeats) > _MAX_TEMPLATES:
+            self._repeats.popitem(last=False)
+        return True
+
+
+def _template(record: logging.LogRecord) -> str:
+    text = str(record.msg)
+    if not record.args or text == "%s":  # the template of Python's own warnings
+        text = _NUMBERS.sub("0", _message(record))
+    return text[:_MAX_TEXT_CHARS]
 
 
 class JsonLines(logging.Formatter):

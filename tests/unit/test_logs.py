@@ -2,12 +2,14 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from gateways.hooks import HandTimer
 
-from stream_detector.adapters.logs import JsonLines, configure
+from stream_detector.adapters import logs
+from stream_detector.adapters.logs import JsonLines, Thinning, configure
 from stream_detector.domain.calls import ApiCall
 from stream_detector.ports import Record
 
@@ -158,3 +160,99 @@ def test_python_warnings_are_logged() -> None:
         logging.captureWarnings(capture=True)
         warnings.warn("old", UserWarning, stacklevel=1)
     assert "UserWarning: old" in _only(stream)["message"]
+
+
+@pytest.fixture
+def heard(output: io.StringIO) -> Callable[[], list[tuple[str, int]]]:
+    """What was written since the last call, and how many lines were left out before each."""
+
+    def take() -> list[tuple[str, int]]:
+        lines = [json.loads(line) for line in output.getvalue().splitlines()]
+        output.truncate(0)
+        output.seek(0)
+        return [(line["message"], line.get("suppressed", 0)) for line in lines]
+
+    return take
+
+
+@pytest.fixture
+def timer(output: io.StringIO) -> HandTimer:
+    """Of a filter that thins what is written to `output`."""
+    timer = HandTimer()
+    handler = logging.StreamHandler(output)
+    handler.setFormatter(JsonLines())
+    handler.addFilter(Thinning(timer))
+    for logger in (_log, _library):
+        logger.handlers[:] = [handler]
+    return timer
+
+
+_library = logging.Logger("aiokafka.client", "INFO")  # noqa: LOG001 - pytest listens to every other one
+_Heard = Callable[[], list[tuple[str, int]]]
+
+
+def test_what_a_library_repeats_is_written_now_and_then(timer: HandTimer, heard: _Heard) -> None:
+    for port in range(1000):
+        _library.error("Unable connect to node with id %s: %s", 1, port)
+        _library.error("Unable to update metadata from %s", [1])
+    assert heard() == [("Unable connect to node with id 1: 0", 0), ("Unable to update metadata from [1]", 0)]
+    timer.time_s += 9.9
+    _library.error("Unable connect to node with id %s: %s", 1, 7)
+    assert heard() == []
+    timer.time_s += 0.2
+    _library.error("Unable connect to node with id %s: %s", 1, 8)
+    _library.error("Unable connect to node with id %s: %s", 1, 9)
+    assert heard() == [("Unable connect to node with id 1: 8", 1000)]
+    timer.time_s += 1000
+    _library.error("Unable connect to node with id %s: %s", 1, 10)
+    timer.time_s += 1000
+    _library.error("Unable connect to node with id %s: %s", 1, 11)
+    assert heard() == [("Unable connect to node with id 1: 10", 1), ("Unable connect to node with id 1: 11", 0)]
+
+
+@pytest.mark.usefixtures("timer")
+def test_our_own_lines_are_all_written(heard: _Heard) -> None:
+    for _ in range(10):
+        _log.error("redis is away")
+    assert heard() == [("redis is away", 0)] * 10
+
+
+@pytest.mark.usefixtures("timer")
+def test_other_things_that_a_library_says_are_written(heard: _Heard) -> None:
+    _library.error("cannot accept: %s", "a")
+    _library.warning("cannot accept: %s", "b")
+    _library.error("cannot connect: %s", "c")
+    _library.error("%s", "old.py:1: UserWarning: old")
+    _library.error("%s", "new.py:1: UserWarning: new")
+    _library.error("connection 17 failed")
+    _library.error("connection 18 failed")
+    _library.error("session 18 failed")
+    assert [message for message, _ in heard()] == [
+        "cannot accept: a",
+        "cannot accept: b",
+        "cannot connect: c",
+        "old.py:1: UserWarning: old",
+        "new.py:1: UserWarning: new",
+        "connection 17 failed",
+        "session 18 failed",
+    ]
+
+
+def test_what_is_remembered_of_libraries_is_bounded(
+    timer: HandTimer, heard: _Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_MAX_TEMPLATES", 2)
+    for name in "abacaba":
+        timer.time_s += 0.1
+        _library.error(f"{name} failed")
+    assert [message[0] for message, _ in heard()] == ["a", "b", "c", "a", "b"]
+
+
+@pytest.mark.parametrize(("level", "lines"), [("INFO", 1), ("DEBUG", 5)])
+@pytest.mark.usefixtures("root")
+def test_libraries_are_thinned_unless_somebody_debugs(level: str, lines: int) -> None:
+    stream = io.StringIO()
+    configure(level, stream)
+    for _ in range(5):
+        logging.getLogger("any.library").error("gone")
+    assert len(stream.getvalue().splitlines()) == lines
