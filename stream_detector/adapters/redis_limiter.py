@@ -30,6 +30,10 @@ class RedisLimiter:
         self._keys = keys
         self._admit, self._settle = Script("admit"), Script("settle")
 
+    def prepare(self) -> None:
+        """Begin to get ready for many checks at once. To be called on the event loop that will make them."""
+        self._together.prepare()
+
     async def admit(self, subject: Subject, limit: Limit, now_s: float, ask: Ask = ONE_CALL) -> Admission:
         """Let a call through and reserve what it needs; a refused call costs nothing.
 

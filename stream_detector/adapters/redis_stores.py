@@ -25,8 +25,8 @@ class RedisStores:
         prefix: start of every key.
         profile_ttl_s: idle profiles are forgotten after this time.
         answer_timeout_s: longest duration of one operation; a checkpoint of 40 MB needs about half a second.
-        limit_timeout_s: the same of a check against a limit; callers wait for less, and one connection that has died must not
-            hold up those behind it for longer.
+        limit_timeout_s: the same of a check against a limit. Callers wait for far less, but a connection that they gave up
+            would have to be opened anew, and a few may be dead without holding up those behind them.
         connect_timeout_s: longest part of it for connecting.
         max_connections: operations under way at once; further ones wait for their turn. Each `changes` has one more.
 
@@ -41,7 +41,7 @@ class RedisStores:
         prefix: str,
         profile_ttl_s: float,
         answer_timeout_s: float = 5.0,
-        limit_timeout_s: float = 0.1,
+        limit_timeout_s: float = 1.0,
         connect_timeout_s: float = 1.0,
         max_connections: int = 64,
     ) -> None:

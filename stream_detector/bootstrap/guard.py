@@ -13,7 +13,8 @@ _LIMITER_TIMEOUT_S = 0.05
 
 
 def guard_of(settings: Settings, stores: RedisStores, observer: HookObserver) -> Guard:
-    """A guard as the settings of the hook say."""
+    """A guard as the settings of the hook say, for the event loop on which this is called."""
+    stores.limiter.prepare()
     return Guard(
         store=stores.decisions,
         limiter=stores.limiter,
