@@ -272,9 +272,10 @@ async def test_an_envoy_that_leaves_costs_each_bucket_once_and_others_get_their_
         monkeypatch.setattr(Holders, "leave", leaves)
         monkeypatch.setattr(Connection, "owe", owes)
         leaving.hang_up()
-        while not leaving.stream.done():
-            await asyncio.sleep(0)
-            turns += 1
+        async with asyncio.timeout(10):
+            while not leaving.stream.done():
+                await asyncio.sleep(0)
+                turns += 1
         assert len(left_in) == 2000
         assert max(map(left_in.count, set(left_in))) <= quota._SLICE
         assert len(owed) <= 2000, "not everybody who stays, for each bucket that leaves"
