@@ -1,6 +1,8 @@
 """Start and stop the servers that tests need; a server never outlives its test run."""
 
 import contextlib
+import itertools
+import os
 import shutil
 import socket
 import subprocess
@@ -8,12 +10,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+_PORTS = range(12_000, 32_000)
+"""Below those that the kernel gives out by itself (Linux), to connections and to servers that ask for any."""
+_tried = itertools.count(os.getpid() * 997)
+"""Processes that run tests at the same time begin far apart."""
+
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of the loopback interface that nobody listens on right now, and that nobody else is told of."""
+    for number in _tried:
+        port = _PORTS[number % len(_PORTS)]
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
 
 
 def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:

@@ -5,7 +5,7 @@ from gateways.hooks import NOON_S, RecordingObserver
 
 from stream_detector.domain.calls import ApiCall
 from stream_detector.domain.decisions import Action
-from stream_detector.domain.verdicts import Cause, Verdict
+from stream_detector.domain.verdicts import Cause, Settlement, Verdict
 from stream_detector.hook.envoy.reports import MAX_LINE_BYTES, ReportingObserver, take
 
 PASSED = Verdict(Action.ALLOW, Cause.NO_DECISION)
@@ -177,3 +177,13 @@ def test_reports_pass_through_a_real_socket() -> None:
         return parent.verdicts
 
     assert [each.action for each in asyncio.run(talk())] == [Action.BLOCK]
+
+
+def test_the_parent_hears_what_was_settled_once(socket: Socket) -> None:
+    observer = process(socket)
+    observer.listening()
+    for settlement in (Settlement.COUNTED, Settlement.FAILED, Settlement.COUNTED):
+        observer.settled(settlement)
+    observer.table({}, 0.0)
+    observer.table({}, 0.0)
+    assert sorted(heard(socket).settlements) == [Settlement.COUNTED, Settlement.COUNTED, Settlement.FAILED]

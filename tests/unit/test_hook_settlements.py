@@ -9,7 +9,6 @@ from stream_detector.domain.decisions import Action, Limit, Mode
 from stream_detector.domain.errors import StoreUnavailable
 from stream_detector.domain.limits import Admission, Use
 from stream_detector.domain.verdicts import Failure, Settlement
-from stream_detector.hook.envoy.reports import ReportingObserver, count
 from stream_detector.hook.freshness import Freshness
 from stream_detector.hook.judge import Doubt, Judge
 from stream_detector.hook.table import DecisionTable
@@ -77,30 +76,3 @@ def test_a_limiter_that_does_not_answer_is_heard_of(limiter: FakeLimiter) -> Non
     with pytest.raises(StoreUnavailable):
         bench.settle("alice")
     assert bench.observer.settlements == [Settlement.FAILED]
-
-
-def test_a_process_of_its_own_tells_its_parent() -> None:
-    class Socket:
-        lines: list[bytes] = []  # noqa: RUF012 - of this test alone
-
-        transport = property(lambda self: self)
-
-        def is_closing(self) -> bool:
-            return False
-
-        def get_write_buffer_size(self) -> int:
-            return 0
-
-        def write(self, line: bytes) -> None:
-            self.lines.append(line)
-
-    socket, parent = Socket(), RecordingObserver()
-    process = ReportingObserver(socket)  # type: ignore[arg-type]
-    process.listening()
-    for settlement in (Settlement.COUNTED, Settlement.FAILED, Settlement.COUNTED):
-        process.settled(settlement)
-    process.table({}, 0.0)
-    process.table({}, 0.0)
-    for line in socket.lines:
-        count(line, parent)
-    assert sorted(parent.settlements) == [Settlement.COUNTED, Settlement.COUNTED, Settlement.FAILED]

@@ -13,7 +13,7 @@ HOUR_S = 3600.0
 def held_by(envoys: int) -> tuple[Holders, list[Bucket]]:
     """A client with a bucket in each Envoy, its limit divided at second 0."""
     holders = Holders()
-    buckets = [Bucket((("client_id", "alice"),), "alice", Connection(), 0.0) for _ in range(envoys)]
+    buckets = [Bucket((("client_id", "alice"),), "alice", Connection("192.0.2.1:5"), 0.0) for _ in range(envoys)]
     for each in buckets:
         holders.join(each)
     shares_at(0.0, holders, buckets)
@@ -44,13 +44,14 @@ def test_a_limit_is_divided_evenly_when_another_envoy_begins_or_ends_to_hold_the
 async def test_the_others_are_owed_an_assignment_when_their_shares_change() -> None:
     holders, (first,) = held_by(1)
     assert await due(first.connection) == []
-    second = Bucket(first.key, "alice", Connection(), 0.0)
+    second = Bucket(first.key, "alice", Connection("192.0.2.1:5"), 0.0)
     holders.join(second)
     assert shares_at(1.0, holders, [second]) == [0.5]
     assert (await due(first.connection), await due(second.connection)) == ([first], [])
     assert shares_at(2.0, holders, [first, second]) == [0.5, 0.5]
     assert (await due(first.connection), await due(second.connection)) == ([], [])
     holders.leave(second)
+    holders.owe_one()
     assert await due(first.connection) == [first]
 
 
@@ -79,7 +80,7 @@ def test_shares_add_up_to_one_and_nobody_gets_nothing(asked: list[int]) -> None:
 
 @on_a_loop
 async def test_a_bucket_waits_once_however_often_it_is_owed_something() -> None:
-    connection = Connection()
+    connection = Connection("192.0.2.1:5")
     buckets = [Bucket((("client_id", str(number)),), str(number), connection, 0.0) for number in range(3)]
     for each in buckets * 5:
         connection.owe(each)
@@ -90,7 +91,7 @@ async def test_a_bucket_waits_once_however_often_it_is_owed_something() -> None:
 
 @on_a_loop
 async def test_a_closed_connection_gets_nothing_more() -> None:
-    connection = Connection()
+    connection = Connection("192.0.2.1:5")
     connection.owe(Bucket((), None, connection, 0.0))
     connection.close()
     assert await due(connection) == []

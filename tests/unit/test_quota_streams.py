@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from typing import Self
 
@@ -234,6 +235,7 @@ async def test_it_is_said_once_that_an_envoy_has_more_buckets_than_are_remembere
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(quota, "_MAX_BUCKETS", 2)
+    caplog.set_level(logging.WARNING, logger=quota.__name__)
     async with Envoy(Bench()) as envoy:
         envoy.report("alice", "bob")
         await envoy.told()
