@@ -6,27 +6,28 @@ from stream_detector.quality.matrix import Cell
 from stream_detector.simulate.campaigns import Family
 
 _BUSY_CALLS = 100
+_HALF = 0.5
+_MIXED = (0.1, 0.25)
+
+
+def _is_busy(cell: Cell) -> bool:
+    """A ramp counts whole: from ten calls a day it climbs to 190."""
+    campaign = cell.campaign
+    return campaign.mix == 0 and (campaign.calls_per_account_day >= _BUSY_CALLS or campaign.family is Family.RAMP)
 
 
 def _is_quiet(cell: Cell) -> bool:
-    """A ramp is not: from ten calls a day it climbs to 190."""
-    campaign = cell.campaign
-    return campaign.calls_per_account_day < _BUSY_CALLS and campaign.family is not Family.RAMP
-
-
-def _holds(low: float, high: float) -> Callable[[Cell], bool]:
-    """Of campaigns that are not quiet: those whose share of the calls is in these bounds, the higher one included."""
-    return lambda cell: not _is_quiet(cell) and low < round(cell.share, 3) <= high
+    return cell.campaign.mix == 0 and not _is_busy(cell)
 
 
 BUSY, MIXED, HALF, FAINT, QUIET = "busy", "mixed", "half", "faint", "quiet"
 
 SLICES: Mapping[str, Callable[[Cell], bool]] = {
-    BUSY: _holds(0.5, 1.0),
+    BUSY: _is_busy,
     QUIET: _is_quiet,
-    HALF: _holds(0.25, 0.5),
-    MIXED: _holds(0.05, 0.25),
-    FAINT: _holds(0.0, 0.05),
+    HALF: lambda cell: round(cell.share, 3) == _HALF,
+    MIXED: lambda cell: round(cell.share, 3) in _MIXED,
+    FAINT: lambda cell: 0 < round(cell.share, 3) < min(_MIXED),
 }
 """Every cell is in exactly one of them."""
 

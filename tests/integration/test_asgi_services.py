@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from gateways.asgi_services import SERVERS, Starter, newcomer
+from gateways.asgi_services import Starter, newcomer
 from gateways.enforcing import Caller, Program
 from servers.processes import wait_until
 from servers.redis_server import RedisServer
@@ -14,21 +14,6 @@ from servers.redis_server import RedisServer
 from stream_detector.domain.decisions import Action, Limit, Origin
 
 TWO_AN_HOUR = Limit(requests=2, window_s=3600.0, burst=2)
-
-
-@pytest.fixture(scope="module", params=SERVERS)
-def lasting(
-    request: pytest.FixtureRequest, redis_session_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Program]:
-    with ExitStack() as resources:
-        yield Starter(redis_session_url, tmp_path_factory.mktemp("asgi"), resources).start(request.param)
-
-
-@pytest.fixture
-def service(lasting: Program) -> Program:
-    """One that other tests use, too."""
-    lasting.rest()
-    return lasting
 
 
 @pytest.fixture

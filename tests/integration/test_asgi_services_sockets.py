@@ -2,12 +2,12 @@
 
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from gateways.asgi_services import SERVERS, AsgiService, Starter, newcomer
+from gateways.asgi_services import AsgiService, Starter, newcomer
 from gateways.enforcing import Caller
 from gateways.realtime_model import BYE
 from servers.processes import wait_until
@@ -20,21 +20,6 @@ from stream_detector.domain.decisions import Action, Limit, Origin
 OPENS = 101
 TWO_AN_HOUR = Limit(requests=2, window_s=3600.0, burst=2)
 ONE_AT_A_TIME = Limit(requests=1000, window_s=3600.0, burst=1000, streams=1)
-
-
-@pytest.fixture(scope="module", params=SERVERS)
-def lasting(
-    request: pytest.FixtureRequest, redis_session_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[AsgiService]:
-    with ExitStack() as resources:
-        yield Starter(redis_session_url, tmp_path_factory.mktemp("asgi"), resources).start(request.param)
-
-
-@pytest.fixture
-def service(lasting: AsgiService) -> AsgiService:
-    """One that other tests use, too."""
-    lasting.rest()
-    return lasting
 
 
 @pytest.fixture
