@@ -1,10 +1,9 @@
-"""Commands that travel together: what is asked while an answer is under way goes in one round trip after it.
+"""Commands that travel together: what is asked while an answer is under way leaves in one round trip, a little later.
 
 A round trip costs the event loop about 80 us, a command in the company of seven others 30 us, and a lone command waits for
-nobody. Where Redis is far away, the next round trip need not wait for the one before: it leaves a little later on a
-connection of its own, so that an answer takes hardly longer than Redis does. For questions that many callers ask at the
-same time, each of which can be given up; that keeps no connection from being used again, because a new one takes several
-round trips.
+nobody. The next round trip leaves when the one before is back, or `apart_s` after it on a connection of its own: so an answer
+takes hardly longer than Redis does, however far away it is. For questions that many callers ask at the same time, each of
+which can be given up; the connection is used again all the same, because a new one takes several round trips.
 """
 
 import asyncio
