@@ -4,7 +4,7 @@ Every generator draws its constant part when it starts, so that two customers ne
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 
 import msgspec
@@ -125,6 +125,21 @@ def talks(rng: Random, own: Style) -> Iterator[Request]:
             del talk.lines[2:4]  # the beginning stays
         if rng.random() < 1 / turns:
             talking.remove(talk)
+
+
+def spoken(rng: Random, own: Style, language: str) -> Iterator[Request]:
+    """What people say to a device: one short question or order after the other, with nothing around it."""
+    grammar = languages().get(language, english())
+    topics = list(grammar.groups["topics"])
+    while True:
+        yield own.ask(rng, grammar.line(rng, rng.choice(topics)))
+
+
+def relayed(rng: Random, people: Sequence[Iterator[Request]]) -> Iterator[Request]:
+    """What the users of a site ask, some of them much more than others; the site adds nothing."""
+    weights = [rng.paretovariate(1.0) for _ in people]
+    while True:
+        yield next(rng.choices(people, weights)[0])
 
 
 def tutored(rng: Random, own: Style, language: str) -> Iterator[Request]:

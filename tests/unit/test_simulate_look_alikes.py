@@ -213,6 +213,13 @@ def test_a_chat_product_has_a_few_constant_words_and_another_beginning_in_each_c
     assert any(len((call.prompt or "").splitlines()) >= 7 for call in talked)
 
 
+@pytest.mark.parametrize("kind", ["voice_assistant", "chat_site"])
+def test_the_words_of_users_come_as_they_are(kind: str) -> None:
+    for calls in week_of(kind):
+        assert commonest([text[:25] for text in set(prompts_of(calls))]) < 0.5
+        assert any((call.input_tokens or 0) > 2 * len(call.prompt or "") for call in calls) == (kind == "chat_site")
+
+
 def test_a_student_asks_bursts_of_questions_that_never_repeat() -> None:
     for calls in week_of("research_student"):
         found = Counter(prompts_of(calls))

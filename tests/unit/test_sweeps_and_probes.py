@@ -132,6 +132,14 @@ def test_the_same_questions_every_night_are_no_sweep() -> None:
     assert evidence(Coverage(), sweep(range(8), 600, again=True)) < 1.0
 
 
+def test_what_a_device_reads_out_to_its_users_is_no_sweep() -> None:
+    said = Profile()
+    for day in range(8):
+        for number in range(600):
+            said.observe(msgspec.structs.replace(asked(day * 600 + number, day, number / 600), output_tokens=60))
+    assert evidence(Coverage(), said) < 0.5
+
+
 def test_numbered_pings_are_no_questions() -> None:
     assert evidence(Coverage(), sweep(range(6), 1000, chars=20)) < 0.1
 

@@ -22,18 +22,20 @@ class Coverage(Struct, frozen=True):
 
     People continue their conversations (the same head again, or input tokens that are not the prompt's), applications wrap
     users' words in a template or a prefix, a nightly test asks what it asked before. A list of bare questions does none of
-    this, at a volume that no person types. But an evaluation on a public question set looks exactly so for a day or two, and a
-    student's for some hours of every other day. So their number, of one to two days and of a month, reaches `burst` at most;
-    beyond it count the days: those of a sweep after the first and a half (three, four, five of 500 prompts are evidence 1.9,
-    2.2, 2.5), or those of steady collecting after `patience` (a hundred prompts on each of 40 days are evidence 2).
+    this, at a volume that no person types; and a list wants answers that explain something (`TOLD_TOKENS`), whereas a device
+    that passes its users' words on has to read them out. But an evaluation on a public question set looks exactly so for a
+    day or two, and a student's for some hours of every other day. So their number, of one to two days and of a month, reaches
+    `burst` at most; beyond it count the days: those of a sweep after the first and a half (three, four, five of 500 prompts
+    are evidence 1.9, 2.2, 2.5), or those of steady collecting after `patience` (a hundred prompts on each of 40 days are
+    evidence 2).
 
     Students and evaluations sleep, or are done within a day; a loop asks at all hours. Where conversations began in more hours
     of a day than people are awake, fewer prompts say as much: a hundred a day, round the clock, are evidence up to 0.8 after
     one day and 1.5 after two. And a key may carry a list beside its owner's work: each software that works without a rest
     (`windows.lanes`) is looked at alone; its evidence is whole after a day, its tail multiplied by the number of those tried.
 
-    Misses: sweeps wrapped in a template, padded with a long constant context, or slower than `half_month` in a month; lists
-    beside an owner with the same software.
+    Misses: sweeps wrapped in a template, padded with a long constant context, answered in a few words, or slower than
+    `half_month` in a month; lists beside an owner with the same software.
 
     Parameters: `half_day` and `half_month`, fresh bare prompts that half of the clients who send some exceed; `min_prompts`;
     `power` of both tails; `sleepless`, times `half_day` for those who send some at all hours; `burst`, share of honest clients

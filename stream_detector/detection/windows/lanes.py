@@ -81,10 +81,10 @@ class Lane(Struct, array_like=True, gc=False):
             self.hour_calls = 0
         self.hour_calls += 1
 
-    def read(self, sketch: Sketch, input_tokens: int | None) -> None:
+    def read(self, sketch: Sketch, call: ApiCall) -> None:
         """Count the next call's prompt."""
         self.prompts += 1
-        self.alone += is_alone(sketch, input_tokens)
+        self.alone += is_alone(sketch, call)
         self.heads.add(sketch.head)
         self.openings.add(opening_of(sketch))
 
@@ -156,7 +156,7 @@ class LaneWindow(Struct, array_like=True, gc=False):
         else:
             lane.observe(ts)
             if call.sketch is not None:
-                lane.read(call.sketch, call.input_tokens)
+                lane.read(call.sketch, call)
             if lane.seen == HEARD:
                 self._try(ts)
         if ts - lanes[1 - place].last_ts >= FORGOTTEN_S:

@@ -23,14 +23,16 @@ _CARRIED = 0.15
 BRIEF_CHARS = 24
 """A prompt of so few characters is no question: it opens like all the others, whatever number it ends with."""
 ALONE_TOKENS = 32
-"""A prompt stands alone if its call has at most so many more input tokens than the prompt has characters."""
+"""A prompt stands alone if its call has at most so many more input tokens than the prompt has characters,"""
+TOLD_TOKENS = 100
+"""and its answer at least so many tokens: a device that reads answers out gets less, as does who wants a label."""
 
 
 class NoveltyWindow(Struct, array_like=True):
     """Distinct prompts, heads, openings and shingles; the growth law of the shingles; how much was bare.
 
     A prompt is *bare* if nothing goes with it: no conversation (a head that comes again, input tokens that are not the
-    prompt's), no prefix that it shares with the others (`openings`), and it was never asked before.
+    prompt's), no prefix that it shares with the others (`openings`), it was never asked before, and its answer is no mere word.
     """
 
     prompts: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(6, DAY_S))
@@ -77,7 +79,7 @@ class NoveltyWindow(Struct, array_like=True):
             self._turn(day)
         self.today += 1
         self.seen += 1
-        if is_alone(sketch, call.input_tokens):
+        if is_alone(sketch, call):
             self.alone += 1
         if self.seen == 2 * self.half_seen or self.half_seen == 0:
             self.half_seen = self.seen
@@ -174,9 +176,10 @@ class Swept(Struct, frozen=True, gc=False):
     lifetime: float
 
 
-def is_alone(sketch: Sketch, input_tokens: int | None) -> bool:
-    """Whether the call holds no more than the prompt."""
-    return input_tokens is None or input_tokens <= sketch.chars + ALONE_TOKENS
+def is_alone(sketch: Sketch, call: ApiCall) -> bool:
+    """Whether the call holds no more than the prompt, and brings an answer that explains something; unknown sizes pass."""
+    asked, told = call.input_tokens, call.output_tokens
+    return (asked is None or asked <= sketch.chars + ALONE_TOKENS) and (told is None or told >= TOLD_TOKENS)
 
 
 def opening_of(sketch: Sketch) -> int:

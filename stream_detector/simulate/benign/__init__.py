@@ -25,6 +25,7 @@ from stream_detector.simulate.benign.people import interactive, night_shift, tea
 from stream_detector.simulate.benign.products import (
     audit_trail,
     chat_product,
+    chat_site,
     coding_assistant,
     content_moderation,
     cron,
@@ -33,6 +34,7 @@ from stream_detector.simulate.benign.products import (
     synthetic_data,
     translation,
     tutoring,
+    voice_assistant,
 )
 from stream_detector.simulate.benign.programs import (
     classifier,
@@ -65,6 +67,8 @@ KINDS = (
     Kind("translation", 0.0, (5, 65, 30), translation, fresh=0.03, usual=100.0, most=5_000.0),
     Kind("mobile_app", 0.0, (5, 75, 20), mobile_app, fresh=0.05, usual=200.0, most=10_000.0),
     Kind("chat_product", 0.0, (2, 58, 40), chat_product, fresh=0.03, usual=150.0, most=8_000.0),
+    Kind("chat_site", 0.0, (2, 58, 40), chat_site, fresh=0.05, usual=2_000.0, least=500.0, most=40_000.0),
+    Kind("voice_assistant", 0.0, (0, 50, 50), voice_assistant, fresh=0.05, usual=3_000.0, least=500.0, most=40_000.0),
     Kind("tutoring", 0.0, (5, 75, 20), tutoring, fresh=0.05, usual=100.0, most=8_000.0),
     Kind("coding_assistant", 0.0, (5, 65, 30), coding_assistant, fresh=0.05, usual=200.0, most=8_000.0),
     Kind("cron", 0.0, (20, 70, 10), cron, is_program=False, fresh=0.05),

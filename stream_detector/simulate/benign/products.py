@@ -12,6 +12,8 @@ from stream_detector.simulate.grammar import english, languages
 from stream_detector.simulate.schedules import metronome
 
 _MINUTE_S = 60.0
+_REGULARS = 60
+"""Users of a chat site who ask about what interests them."""
 _EDITORS = tuple(f"vscode-{name}/1.{minor}.0" for name in ("assist", "pair") for minor in (88, 92, 97))
 
 
@@ -67,6 +69,23 @@ def chat_product(seat: Seat) -> tuple[Stream, ...]:
     rng = seat.rng
     requests = products.talks(rng, prompts.style(rng, answer_tokens=80.0))
     return (program(seat, requests, day_swing=rng.uniform(0.5, 0.95), weekend=1.1),)
+
+
+def voice_assistant(seat: Seat) -> tuple[Stream, ...]:
+    """A device that sends what its users say as it is, and reads short answers out."""
+    rng = seat.rng
+    own = prompts.style(rng, answer_tokens=rng.uniform(20, 80))
+    requests = products.spoken(rng, own, rng.choice(("english", seat.place.language)))
+    return (program(seat, requests, day_swing=rng.uniform(0.5, 0.95), weekend=1.1),)
+
+
+def chat_site(seat: Seat) -> tuple[Stream, ...]:
+    """A chat for everybody that passes its users' messages on as they are."""
+    rng = seat.rng
+    own = prompts.style(rng, answer_tokens=rng.uniform(120, 400))
+    language = rng.choice(("english", seat.place.language))
+    people = [seat.sources.questions(rng, own, language) for _ in range(_REGULARS)]
+    return (program(seat, products.relayed(rng, people), day_swing=rng.uniform(0.4, 0.9), weekend=1.1),)
 
 
 def tutoring(seat: Seat) -> tuple[Stream, ...]:
