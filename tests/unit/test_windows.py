@@ -2,12 +2,16 @@
 
 import math
 import random
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from random import Random
 
 import msgspec
 import pytest
 
 from stream_detector.detection.examples import START_S, example_call
 from stream_detector.detection.hashing import hash64
+from stream_detector.detection.sketching import Sketcher
 from stream_detector.detection.windows.baseline import Baseline
 from stream_detector.detection.windows.budget import BudgetWindow
 from stream_detector.detection.windows.distinct import Distinct, SlidingDistinct
@@ -18,6 +22,7 @@ from stream_detector.detection.windows.parameters import ParameterWindow
 from stream_detector.detection.windows.rate import MAX_PENDING, RateWindow
 from stream_detector.detection.windows.templates import HEADS, TemplateWindow
 from stream_detector.domain.calls import ApiCall, Params, Sketch
+from stream_detector.simulate.grammar import english
 
 DAY_S = 86_400.0
 
@@ -286,6 +291,35 @@ def test_a_change_of_habit_is_one_more_variant_and_no_probe() -> None:
         window.observe(probe(number, number, temperature=0.2 if number < 300 else 0.9))
     assert window.tries(START_S) < 1
     assert window.variants.count(START_S) < 3
+
+
+def asked_for_a_token(texts: Iterable[str]) -> ParameterWindow:
+    """One token with its log probabilities for each text."""
+    window, sketch = ParameterWindow(), Sketcher(b"a salt of the tests").sketch
+    params = Params(max_tokens=1, logprobs=True, top_logprobs=5)
+    for number, text in enumerate(texts):
+        window.observe(ApiCall(id="x", ts=START_S + number, client="c", params=params, sketch=sketch(text)))
+    return window
+
+
+@pytest.mark.parametrize("step", [1, 4])
+def test_a_text_that_grows_by_the_same_step_is_one_prefix(step: int) -> None:
+    words = " ".join(islice(simulated_sentences(Random(3)), 60)).split()
+    window = asked_for_a_token(" ".join(words[:length]) for length in range(40, 440, step))
+    assert window.stuck_calls(START_S) > 0.5 * 400 / step
+
+
+def test_short_texts_behind_one_template_are_no_prefix() -> None:
+    rng = Random(4)
+    template = " ".join(islice(simulated_sentences(rng), 12))
+    said = (" ".join(sentence.split()[: rng.randint(4, 10)]) for sentence in simulated_sentences(rng))
+    window = asked_for_a_token(f"{template} Text: {text}" for text in islice(said, 400))
+    assert window.stuck_calls(START_S) < 10
+
+
+def simulated_sentences(rng: Random) -> Iterator[str]:
+    while True:
+        yield english().line(rng, "sentence")
 
 
 def test_the_same_prompt_for_logits_again_and_again_is_counted_as_repetition_and_forgotten() -> None:

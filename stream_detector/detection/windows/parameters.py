@@ -13,6 +13,8 @@ ONE_TOKEN = 2
 """`max_tokens` up to this asks for logits rather than for text."""
 MAX_VOTES = 64
 """The habit of years is given up after so many calls that differ."""
+LONGEST_STEP = 8
+"""Words by which a text may grow from probe to probe."""
 NEAR_BITS = 8
 """Simhashes of two texts that differ in a word or two are at most so many bits apart."""
 
@@ -43,11 +45,13 @@ class ParameterWindow(Struct, array_like=True, gc=False):
     logits_before: int = 0
     """and of the day before."""
     stuck: int = 0
-    """Logit calls of `day` whose prompt is as long as the one before, and the same but for a word or two,"""
+    """Logit calls of `day` whose prompt is the one before but for a word or two, as long or longer by the usual step,"""
     stuck_before: int = 0
     """and of the day before."""
     last_words: int = -1
     last_simhash: int = 0
+    step: int = 0
+    """Words by which the prompt was longer than the one before."""
     habit: int = 0
     votes: int = 0
 
@@ -97,10 +101,10 @@ class ParameterWindow(Struct, array_like=True, gc=False):
             self.tokens.add(ts, hash64(token))
         sketch = call.sketch
         if sketch is not None:
-            simhash = int.from_bytes(sketch.simhash, "little")
-            same = sketch.words == self.last_words and (simhash ^ self.last_simhash).bit_count() <= NEAR_BITS
-            self.stuck += same
-            self.last_words, self.last_simhash = sketch.words, simhash
+            simhash, step = int.from_bytes(sketch.simhash, "little"), sketch.words - self.last_words
+            is_near = (simhash ^ self.last_simhash).bit_count() <= NEAR_BITS
+            self.stuck += is_near and (step == 0 or step == self.step <= LONGEST_STEP)
+            self.last_words, self.last_simhash, self.step = sketch.words, simhash, max(0, step)
 
     def repeats(self, now_s: float) -> float:
         """Logit calls per distinct prompt, in the day of `now_s` and the one before; 0 without any."""
