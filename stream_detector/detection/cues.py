@@ -28,7 +28,7 @@ NEAR_WORDS = 16
 MAX_CONCEPTS = 64
 _ALTERNATIVES = re.compile(r"\(([^()]*)\)")
 _MAX_EXPANSIONS = 256
-_BUCKET_SHIFT = np.array(47, np.uint64)
+_BUCKET_SHIFT = np.array(46, np.uint64)
 _LAST = (1 << 64) - 1
 
 

@@ -30,7 +30,7 @@ _VECTOR_SHIFT = np.array(64 - (2 * VECTOR_DIMENSIONS - 1).bit_length(), np.uint6
 
 
 class Sketcher:
-    """Makes sketches under one salt. Holds 2.5 MB of tables: make one and keep it."""
+    """Makes sketches under one salt. Holds 2.6 MB of tables: make one and keep it."""
 
     def __init__(self, salt: bytes, rules: Rules = BUILT_IN) -> None:
         if not salt:

@@ -14,7 +14,9 @@ ONE_TOKEN = 2
 MAX_VOTES = 64
 """The habit of years is given up after so many calls that differ."""
 LONGEST_STEP = 8
-"""Words by which a text may grow from probe to probe."""
+"""Words by which a text may grow from probe to probe, one more or less than by the last."""
+_ALIKE = 6
+"""Power of the share of such calls: of a large classifier of short texts a quarter follow each other so by chance."""
 NEAR_BITS = 8
 """Simhashes of two texts that differ in a word or two are at most so many bits apart."""
 
@@ -45,7 +47,7 @@ class ParameterWindow(Struct, array_like=True, gc=False):
     logits_before: int = 0
     """and of the day before."""
     stuck: int = 0
-    """Logit calls of `day` whose prompt is the one before but for a word or two, as long or longer by the usual step,"""
+    """Logit calls of `day` whose prompt is the one before but for a word or two, as long or some words longer,"""
     stuck_before: int = 0
     """and of the day before."""
     last_words: int = -1
@@ -103,7 +105,7 @@ class ParameterWindow(Struct, array_like=True, gc=False):
         if sketch is not None:
             simhash, step = int.from_bytes(sketch.simhash, "little"), sketch.words - self.last_words
             is_near = (simhash ^ self.last_simhash).bit_count() <= NEAR_BITS
-            self.stuck += is_near and (step == 0 or step == self.step <= LONGEST_STEP)
+            self.stuck += is_near and 0 <= step <= LONGEST_STEP and abs(step - self.step) <= 1
             self.last_words, self.last_simhash, self.step = sketch.words, simhash, max(0, step)
 
     def repeats(self, now_s: float) -> float:
@@ -112,10 +114,10 @@ class ParameterWindow(Struct, array_like=True, gc=False):
         return calls / max(1.0, self.probed.count(now_s))
 
     def stuck_calls(self, now_s: float) -> float:
-        """Logit calls that changed a word or two of the same prompt, counting less where others lie between them."""
+        """Logit calls that changed or added a word or two, counting less where others lie between them."""
         passed = int(now_s // DAY_S) - self.day
         stuck, calls = _recent(self.stuck, self.stuck_before, passed), _recent(self.logits, self.logits_before, passed)
-        return stuck * (stuck / max(1, calls)) ** 4
+        return stuck * (stuck / max(1, calls)) ** _ALIKE
 
     def tries(self, now_s: float) -> float:
         """Variants per prompt, habit left out."""
