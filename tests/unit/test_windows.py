@@ -303,10 +303,10 @@ def asked_for_a_token(texts: Iterable[str]) -> ParameterWindow:
 
 
 @pytest.mark.parametrize("step", [1, 4])
-def test_a_text_that_grows_by_the_same_step_is_one_prefix(step: int) -> None:
+def test_a_text_that_grows_by_a_few_words_is_one_prefix(step: int) -> None:
     words = " ".join(islice(simulated_sentences(Random(3)), 60)).split()
     window = asked_for_a_token(" ".join(words[:length]) for length in range(40, 440, step))
-    assert window.stuck_calls(START_S) > 0.3 * 400 / step
+    assert window.stuck_calls(START_S) > 0.5 * 400 / step
 
 
 def test_short_texts_behind_one_template_are_no_prefix() -> None:

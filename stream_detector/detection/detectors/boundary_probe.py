@@ -45,7 +45,7 @@ class BoundaryProbe(Struct, frozen=True):
 
     name: ClassVar[str] = "boundary_probe"
     family: ClassVar[Family] = Family.CONTENT
-    ceiling: ClassVar[float] = 3.0
+    ceiling: ClassVar[float] = 2.5
 
     min_prompts: int = 32
     twins: float = 0.1

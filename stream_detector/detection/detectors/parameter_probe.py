@@ -18,7 +18,7 @@ class ParameterProbe(Struct, frozen=True):
       number of variants and the variants per prompt must be great.
     * The same prompts again and again for one token with its log probabilities.
     * Very many biased tokens, on however many prompts.
-    * One prefix with ever another last word, or a text that grows by the same few words from call to call, for one token
+    * One prefix with ever another last word, or a text that grows by a few words from call to call, for one token
       with its log probabilities. Classifiers of short texts come near, with texts of any length, so that this takes many
       calls.
 

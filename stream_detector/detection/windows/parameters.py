@@ -14,11 +14,13 @@ ONE_TOKEN = 2
 MAX_VOTES = 64
 """The habit of years is given up after so many calls that differ."""
 LONGEST_STEP = 8
-"""Words by which a text may grow from probe to probe, one more or less than by the last."""
-_ALIKE = 6
-"""Power of the share of such calls: of a large classifier of short texts a quarter follow each other so by chance."""
+"""Words by which a text may grow from probe to probe."""
+GROWN = 12
+"""Texts of any length, in any order, hardly ever grow so often in a row."""
 NEAR_BITS = 8
-"""Simhashes of two texts that differ in a word or two are at most so many bits apart."""
+"""Simhashes of two texts that differ in a word or two are at most so many bits apart;"""
+GROWN_BITS = 16
+"""those of a text of some dozen words and the same with a few more. Unrelated texts differ in 32."""
 
 
 class ParameterWindow(Struct, array_like=True, gc=False):
@@ -47,13 +49,13 @@ class ParameterWindow(Struct, array_like=True, gc=False):
     logits_before: int = 0
     """and of the day before."""
     stuck: int = 0
-    """Logit calls of `day` whose prompt is the one before but for a word or two, as long or some words longer,"""
+    """Logit calls of `day` whose prompt is the one before but for a word or two, as long, or one of many that grow,"""
     stuck_before: int = 0
     """and of the day before."""
     last_words: int = -1
     last_simhash: int = 0
-    step: int = 0
-    """Words by which the prompt was longer than the one before."""
+    run: int = 0
+    """Of how many in a row each was near the one before, and no shorter."""
     habit: int = 0
     votes: int = 0
 
@@ -104,9 +106,11 @@ class ParameterWindow(Struct, array_like=True, gc=False):
         sketch = call.sketch
         if sketch is not None:
             simhash, step = int.from_bytes(sketch.simhash, "little"), sketch.words - self.last_words
-            is_near = (simhash ^ self.last_simhash).bit_count() <= NEAR_BITS
-            self.stuck += is_near and 0 <= step <= LONGEST_STEP and abs(step - self.step) <= 1
-            self.last_words, self.last_simhash, self.step = sketch.words, simhash, max(0, step)
+            away = (simhash ^ self.last_simhash).bit_count()
+            follows = away <= NEAR_BITS if step == 0 else 0 < step <= LONGEST_STEP and away <= GROWN_BITS
+            self.run = self.run + 1 if follows else 0
+            self.stuck += follows and (step == 0 or self.run >= GROWN)
+            self.last_words, self.last_simhash = sketch.words, simhash
 
     def repeats(self, now_s: float) -> float:
         """Logit calls per distinct prompt, in the day of `now_s` and the one before; 0 without any."""
@@ -117,7 +121,7 @@ class ParameterWindow(Struct, array_like=True, gc=False):
         """Logit calls that changed or added a word or two, counting less where others lie between them."""
         passed = int(now_s // DAY_S) - self.day
         stuck, calls = _recent(self.stuck, self.stuck_before, passed), _recent(self.logits, self.logits_before, passed)
-        return stuck * (stuck / max(1, calls)) ** _ALIKE
+        return stuck * (stuck / max(1, calls)) ** 4
 
     def tries(self, now_s: float) -> float:
         """Variants per prompt, habit left out."""
