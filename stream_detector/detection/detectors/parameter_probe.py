@@ -48,7 +48,7 @@ class ParameterProbe(Struct, frozen=True):
     half_tries: float = 1.0
     half_repeats: float = 6.0
     half_tokens: float = 400.0
-    half_stuck: float = 30.0
+    half_stuck: float = 15.0
     power: float = 3.5
 
     def score(self, profile: Profile, context: Context) -> Reading:

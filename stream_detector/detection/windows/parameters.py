@@ -15,8 +15,8 @@ MAX_VOTES = 64
 """The habit of years is given up after so many calls that differ."""
 LONGEST_STEP = 8
 """Words by which a text may grow from probe to probe."""
-GROWN = 12
-"""Texts of any length, in any order, hardly ever grow so often in a row."""
+GROWN = 4
+"""Texts of any length, in any order, rarely grow so often in a row."""
 NEAR_BITS = 8
 """Simhashes of two texts that differ in a word or two are at most so many bits apart;"""
 GROWN_BITS = 16
