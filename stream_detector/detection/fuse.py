@@ -39,7 +39,6 @@ POWER: Mapping[str, float] = {
     "machine_timing": 1.7,
     "network_fanout": 1.5,
     "data_generation": 1.3,
-    "boundary_probe": 1.2,
     "takeover": 1.2,
     "coverage": 1.1,
     "parameter_probe": 1.1,

@@ -45,12 +45,12 @@ class BoundaryProbe(Struct, frozen=True):
 
     name: ClassVar[str] = "boundary_probe"
     family: ClassVar[Family] = Family.CONTENT
-    ceiling: ClassVar[float] = 2.5
+    ceiling: ClassVar[float] = 3.0
 
     min_prompts: int = 32
     twins: float = 0.1
     half_walk: float = 0.8
-    power: float = 1.3
+    power: float = 1.6
     half: float = 20.0
 
     def score(self, profile: Profile, context: Context) -> Reading:
