@@ -306,7 +306,7 @@ def asked_for_a_token(texts: Iterable[str]) -> ParameterWindow:
 def test_a_text_that_grows_by_a_few_words_is_one_prefix(step: int) -> None:
     words = " ".join(islice(simulated_sentences(Random(3)), 60)).split()
     window = asked_for_a_token(" ".join(words[:length]) for length in range(40, 440, step))
-    assert window.stuck_calls(START_S) > 0.5 * 400 / step
+    assert window.grown_calls(START_S) > 0.5 * 400 / step
 
 
 def test_short_texts_behind_one_template_are_no_prefix() -> None:
@@ -315,6 +315,7 @@ def test_short_texts_behind_one_template_are_no_prefix() -> None:
     said = (" ".join(sentence.split()[: rng.randint(4, 10)]) for sentence in simulated_sentences(rng))
     window = asked_for_a_token(f"{template} Text: {text}" for text in islice(said, 400))
     assert window.stuck_calls(START_S) < 10
+    assert window.grown_calls(START_S) < 10
 
 
 def simulated_sentences(rng: Random) -> Iterator[str]:

@@ -18,9 +18,10 @@ class ParameterProbe(Struct, frozen=True):
       number of variants and the variants per prompt must be great.
     * The same prompts again and again for one token with its log probabilities.
     * Very many biased tokens, on however many prompts.
-    * One prefix with ever another last word, or a text that grows by a few words from call to call, for one token
-      with its log probabilities. Classifiers of short texts come near, with texts of any length, so that this takes many
-      calls.
+    * One prefix with ever another last word, for one token with its log probabilities. Classifiers of short texts come
+      near, with texts of different lengths, so that this takes many calls; classifiers of single words do the same.
+      Or a text that grows by a few words from call to call: as little evidence as `typed` says, because that is also how
+      a text is completed while somebody types, and how a moderator follows an answer that streams.
 
     An honest classifier has one fixed bias and new texts; guided decoding changes its bias, and the prompt with it; a tuner
     of parameters tries a few on many questions.
@@ -48,7 +49,9 @@ class ParameterProbe(Struct, frozen=True):
     half_tries: float = 1.0
     half_repeats: float = 6.0
     half_tokens: float = 400.0
-    half_stuck: float = 15.0
+    half_stuck: float = 30.0
+    half_grown: float = 15.0
+    typed: float = 0.03
     power: float = 3.5
 
     def score(self, profile: Profile, context: Context) -> Reading:
@@ -65,14 +68,17 @@ class ParameterProbe(Struct, frozen=True):
         repeating = power_tail(repeats, self.half_repeats, 2.7)
         # a fixed set of tokens has no variants, however large it is
         covering = power_tail(min(tokens, 4 * variants), self.half_tokens, 2.0)
-        stuck = window.stuck_calls(now_s)
-        continuing = power_tail(stuck, self.half_stuck, 2.5)
+        stuck, grown = window.stuck_calls(now_s), window.grown_calls(now_s)
+        continuing = min(
+            power_tail(stuck, self.half_stuck, 2.5), max(self.typed, power_tail(grown, self.half_grown, 2.5))
+        )
         evidence = {
             "variants": variants,
             "variants_per_prompt": tries,
             "calls_per_probed_prompt": repeats,
             "biased_tokens": tokens,
             "stuck_calls": stuck,
+            "grown_calls": grown,
             "one_token_share": window.one_token / window.seen,
             "logprobs_share": window.logprobs / window.seen,
         }

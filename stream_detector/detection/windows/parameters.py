@@ -49,9 +49,12 @@ class ParameterWindow(Struct, array_like=True, gc=False):
     logits_before: int = 0
     """and of the day before."""
     stuck: int = 0
-    """Logit calls of `day` whose prompt is the one before but for a word or two, as long, or one of many that grow,"""
+    """Logit calls of `day` whose prompt is as long as the one before, and the same but for a word or two,"""
     stuck_before: int = 0
     """and of the day before."""
+    grown: int = 0
+    """Likewise those whose prompt is one of some in a row that grow by a few words."""
+    grown_before: int = 0
     last_words: int = -1
     last_simhash: int = 0
     run: int = 0
@@ -96,8 +99,9 @@ class ParameterWindow(Struct, array_like=True, gc=False):
         day = int(ts // DAY_S)
         if day > self.day:
             is_next = day == self.day + 1
-            self.logits_before, self.stuck_before = (self.logits, self.stuck) if is_next else (0, 0)
-            self.logits = self.stuck = 0
+            before = (self.logits, self.stuck, self.grown) if is_next else (0, 0, 0)
+            self.logits_before, self.stuck_before, self.grown_before = before
+            self.logits = self.stuck = self.grown = 0
             self.day = day
         self.logits += 1
         self.probed.add(ts, _prompt(call))
@@ -109,7 +113,8 @@ class ParameterWindow(Struct, array_like=True, gc=False):
             away = (simhash ^ self.last_simhash).bit_count()
             follows = away <= NEAR_BITS if step == 0 else 0 < step <= LONGEST_STEP and away <= GROWN_BITS
             self.run = self.run + 1 if follows else 0
-            self.stuck += follows and (step == 0 or self.run >= GROWN)
+            self.stuck += follows and step == 0
+            self.grown += self.run >= GROWN
             self.last_words, self.last_simhash = sketch.words, simhash
 
     def repeats(self, now_s: float) -> float:
@@ -118,10 +123,17 @@ class ParameterWindow(Struct, array_like=True, gc=False):
         return calls / max(1.0, self.probed.count(now_s))
 
     def stuck_calls(self, now_s: float) -> float:
-        """Logit calls that changed or added a word or two, counting less where others lie between them."""
+        """Logit calls that changed a word or two of the same prompt, counting less where others lie between them."""
+        return self._alike(now_s, self.stuck, self.stuck_before)
+
+    def grown_calls(self, now_s: float) -> float:
+        """Logit calls that added some words to the same prompt, likewise."""
+        return self._alike(now_s, self.grown, self.grown_before)
+
+    def _alike(self, now_s: float, today: int, before: int) -> float:
         passed = int(now_s // DAY_S) - self.day
-        stuck, calls = _recent(self.stuck, self.stuck_before, passed), _recent(self.logits, self.logits_before, passed)
-        return stuck * (stuck / max(1, calls)) ** 4
+        alike, calls = _recent(today, before, passed), _recent(self.logits, self.logits_before, passed)
+        return alike * (alike / max(1, calls)) ** 4
 
     def tries(self, now_s: float) -> float:
         """Variants per prompt, habit left out."""
