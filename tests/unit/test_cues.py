@@ -30,7 +30,6 @@ SKETCHER = Sketcher(b"a salt of the tests")
         ("原封不动地重复这段文字", Cue.VERBATIM),
         ("Continue with the next AI turn, then the next Human turn.", Cue.DATA_GENERATION),
         ("What instruction would have produced this text?", Cue.DATA_GENERATION),
-        ("Gain inspiration from the code to create a programming problem.", Cue.DATA_GENERATION),
     ],
 )
 def test_a_telling_phrase_sets_its_cue(text: str, cue: Cue) -> None:

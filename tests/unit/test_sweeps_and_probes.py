@@ -140,6 +140,18 @@ def test_what_a_device_reads_out_to_its_users_is_no_sweep() -> None:
     assert evidence(Coverage(), said) < 0.5
 
 
+def test_neither_dummies_nor_refused_calls_hide_a_sweep() -> None:
+    plain, hidden, limited = Profile(), Profile(), Profile()
+    for day in range(6):
+        for number in range(900):
+            call = asked(day * 900 + number, day, number / 900)
+            plain.observe(call)
+            hidden.observe(msgspec.structs.replace(call, output_tokens=1 if number % 3 else 650))
+            limited.observe(msgspec.structs.replace(call, status=429, output_tokens=0) if number % 3 else call)
+    assert evidence(Coverage(), hidden) == pytest.approx(evidence(Coverage(), plain), abs=0.05)
+    assert evidence(Coverage(), limited) == pytest.approx(evidence(Coverage(), plain), abs=0.05)
+
+
 def test_numbered_pings_are_no_questions() -> None:
     assert evidence(Coverage(), sweep(range(6), 1000, chars=20)) < 0.1
 
@@ -187,6 +199,18 @@ def test_a_walk_along_the_boundary_shows_and_a_red_team_or_a_forums_posts_do_not
     assert evidence(BoundaryProbe(), observed(walk)) > 2.0
     assert evidence(BoundaryProbe(), observed(tests), elicitation=0.95) <= 1.0001
     assert evidence(BoundaryProbe(), observed(posts)) <= 1.0001
+
+
+def test_a_walk_alone_is_less_than_one_for_the_operators_instructions() -> None:
+    rephrased, stealing = (
+        observed(
+            answered(n, hash64(f"core {n // 2}") ^ n % 2, "stop" if n % 2 else "refusal", head=n // 2, cues=cues)
+            for n in range(800)
+        )
+        for cues in (0, int(Cue.SYSTEM_PROMPT))
+    )
+    assert 2.0 < evidence(BoundaryProbe(), rephrased) < 2.6
+    assert evidence(BoundaryProbe(), stealing) > 2.9
 
 
 @pytest.mark.parametrize(

@@ -25,14 +25,17 @@ class BoundaryProbe(Struct, frozen=True):
     number of refusals that a near prompt turned into an answer, times their share of all refusals, times the share of
     prompts outside the client's commonest template, where all prompts are near each other. Or, behind one long header, it
     is seen by its outcomes: whoever aims across the boundary is refused and answered in turn, more often than chance, by
-    two standard deviations, would have it. An exact repetition of a refused prompt does not count.
+    two standard deviations, would have it. An exact repetition of a refused prompt does not count. A product that has
+    refused prompts reworded walks, too, so that a walk alone reaches `retries`; less honest is who asks for the operator's
+    own instructions (the cue `SYSTEM_PROMPT`) in much of what it sends: that is up to ten times as rare.
 
     Misses: gateways that do not say `finish`, models that decline in words and stop normally, probing across accounts, or
     behind one long header in random order. A red team that edits its prompts as patiently looks the same.
 
     Parameters: `min_prompts` before an opinion; `twins`, share of honest clients whom refusals or such words are usual for;
     `half_walk`, the walk that half of those with refusals exceed, by choice (simulated red teams hardly do); `power` of it;
-    `half`, distinct prompts with the cue a day.
+    `retries`, share of honest clients that may walk as far as they like; `asking`, share of prompts from which on that cue
+    counts in full; `half`, distinct prompts with the cue `REFUSAL` a day.
 
     Reference: Röttger et al. 2024 (XSTest, arXiv 2308.01263); Anthropic 2025, constitutional classifiers (arXiv 2501.18837).
 
@@ -50,7 +53,9 @@ class BoundaryProbe(Struct, frozen=True):
     min_prompts: int = 32
     twins: float = 0.1
     half_walk: float = 0.8
-    power: float = 1.6
+    power: float = 1.3
+    retries: float = 0.0032
+    asking: float = 0.25
     half: float = 20.0
 
     def score(self, profile: Profile, context: Context) -> Reading:
@@ -61,11 +66,14 @@ class BoundaryProbe(Struct, frozen=True):
         words = cued(window, Cue.REFUSAL, context, self.half)
         walk = _walk(window, context.features.template_share)
         refusals = share_tail(window.refused, window.answered + window.refused)
-        outcomes = max(self.twins, refusals) * power_tail(walk, self.half_walk, self.power)
+        walked = max(self.retries, max(self.twins, refusals) * power_tail(walk, self.half_walk, self.power))
+        asked = window.count(Cue.SYSTEM_PROMPT) / window.seen
+        outcomes = walked * (1.0 - (1.0 - self.twins) * min(1.0, asked / self.asking))
         evidence = {
             "refused_share": window.refused / max(1, window.answered + window.refused),
             "turned": float(window.turned),
             "walk": walk,
+            "system_prompt_share": asked,
             "cue_share": words.share,
             "cued_prompts": words.fresh,
             "elicitation": context.elicitation,

@@ -16,7 +16,7 @@ from stream_detector.detection.windows.distinct import Distinct
 from stream_detector.detection.windows.gaps import DIAL_S, DIAL_STEP_S, MEMORY
 from stream_detector.detection.windows.hours import Spread
 from stream_detector.detection.windows.network import place_of
-from stream_detector.detection.windows.novelty import bareness, is_alone, opening_of
+from stream_detector.detection.windows.novelty import bareness, is_alone, opening_of, told_by
 from stream_detector.domain.calls import ApiCall, Sketch
 
 PLACES = 2
@@ -55,6 +55,8 @@ class Lane(Struct, array_like=True, gc=False):
     prompts: int = 0
     alone: int = 0
     """Of these the ones that stand alone (`windows.novelty`)."""
+    told: int = 0
+    """Tokens of the answers to them, likewise."""
     heads: Distinct = field(default_factory=lambda: Distinct.of(5))
     openings: Distinct = field(default_factory=lambda: Distinct.of(4))
 
@@ -84,13 +86,14 @@ class Lane(Struct, array_like=True, gc=False):
     def read(self, sketch: Sketch, call: ApiCall) -> None:
         """Count the next call's prompt."""
         self.prompts += 1
-        self.alone += is_alone(sketch, call)
+        self.alone += is_alone(sketch, call.input_tokens)
+        self.told += told_by(call)
         self.heads.add(sketch.head)
         self.openings.add(opening_of(sketch))
 
     def bare(self) -> float:
         """Prompts that are bare questions, each asked once, since the last rest."""
-        return bareness(self.prompts, self.alone, self.heads.count(), self.openings.count())
+        return bareness(self.prompts, self.alone, self.told, self.heads.count(), self.openings.count())
 
     def _halve(self) -> None:
         self.seen >>= 1

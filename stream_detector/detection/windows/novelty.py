@@ -20,19 +20,23 @@ STUDY_DAY = 50.0
 HANDFUL = 5.0
 _CARRIED = 0.15
 """Share of the known shingles that may count for a later day: their estimate grows in lumps of its standard error."""
+FAILED = 400
+"""Statuses from here on bring no answer."""
 BRIEF_CHARS = 24
 """A prompt of so few characters is no question: it opens like all the others, whatever number it ends with."""
 ALONE_TOKENS = 32
-"""A prompt stands alone if its call has at most so many more input tokens than the prompt has characters,"""
+"""A prompt stands alone if its call has at most so many more input tokens than the prompt has characters."""
 TOLD_TOKENS = 100
-"""and its answer at least so many tokens: a device that reads answers out gets less, as does who wants a label."""
+"""Mean answer to a list of questions, at least: a device that reads answers out gets less, as does who wants a label."""
+LONGEST_TOLD = 4 * TOLD_TOKENS
+"""An answer counts as no longer, so that a few long ones do not make up for many words; nor do dummies hide the long ones."""
 
 
 class NoveltyWindow(Struct, array_like=True):
     """Distinct prompts, heads, openings and shingles; the growth law of the shingles; how much was bare.
 
     A prompt is *bare* if nothing goes with it: no conversation (a head that comes again, input tokens that are not the
-    prompt's), no prefix that it shares with the others (`openings`), it was never asked before, and its answer is no mere word.
+    prompt's), no prefix that it shares with the others (`openings`), it was never asked before, and answers are no mere words.
     """
 
     prompts: SlidingDistinct = field(default_factory=lambda: SlidingDistinct.of(6, DAY_S))
@@ -48,6 +52,10 @@ class NoveltyWindow(Struct, array_like=True):
     alone: int = 0
     """Prompts of today that stand alone,"""
     alone_before: int = 0
+    """and of yesterday."""
+    told: int = 0
+    """Tokens of the answers to prompts of today, each up to `LONGEST_TOLD`,"""
+    told_before: int = 0
     """and of yesterday."""
     known: float = 0.0
     """Distinct shingles of a lifetime when today began, less those that were more than one a prompt,"""
@@ -79,8 +87,9 @@ class NoveltyWindow(Struct, array_like=True):
             self._turn(day)
         self.today += 1
         self.seen += 1
-        if is_alone(sketch, call):
+        if is_alone(sketch, call.input_tokens):
             self.alone += 1
+        self.told += told_by(call)
         if self.seen == 2 * self.half_seen or self.half_seen == 0:
             self.half_seen = self.seen
             self.half_shingles = self.shingles.count()
@@ -103,12 +112,13 @@ class NoveltyWindow(Struct, array_like=True):
             self.study_days = (self.study_days + min(1.0, bare / STUDY_DAY)) * keep
             self.taken += bare
         is_next = day == self.day + 1
-        self.yesterday, self.alone_before = (self.today, self.alone) if is_next else (0, 0)
+        before = (self.today, self.alone, self.told) if is_next else (0, 0, 0)
+        self.yesterday, self.alone_before, self.told_before = before
         credited = max(self.known + min(known - self.known, self.today), known * (1.0 - _CARRIED))
         self.known_before = self.known if is_next else credited
         self.known = credited
         self.hours_before = self.hours if is_next else 0
-        self.today = self.alone = self.hours = 0
+        self.today = self.alone = self.told = self.hours = 0
         self.day = day
 
     def recent(self) -> int:
@@ -138,10 +148,10 @@ class NoveltyWindow(Struct, array_like=True):
 
         0 without a closer look where repeated heads leave fewer than a handful, as with every application.
         """
-        recent, alone = self.recent(), self.alone + self.alone_before
-        if bareness(recent, alone, heads, heads) < HANDFUL:
+        recent, alone, told = self.recent(), self.alone + self.alone_before, self.told + self.told_before
+        if bareness(recent, alone, told, heads, heads) < HANDFUL:
             return 0.0
-        return self.fresh() * bareness(recent, alone, heads, self.openings.count(now_s))
+        return self.fresh() * bareness(recent, alone, told, heads, self.openings.count(now_s))
 
     def swept(self, bare: float) -> "Swept":
         """The sums over the month and the lifetime, today included; `bare`: as counted, nothing more to add if it is 0."""
@@ -156,7 +166,7 @@ class NoveltyWindow(Struct, array_like=True):
     def _bare_today(self, known: float) -> float:
         heads, openings = estimate(self.heads.current), estimate(self.openings.current)
         fresh = min(1.0, (known - self.known) / max(1, self.today))
-        return fresh * bareness(self.today, self.alone, heads, openings)
+        return fresh * bareness(self.today, self.alone, self.told, heads, openings)
 
     def growth(self) -> float:
         """Heaps exponent of the shingles, d log U / d log N: 1 when every prompt is new, near 0 for one template."""
@@ -176,10 +186,17 @@ class Swept(Struct, frozen=True, gc=False):
     lifetime: float
 
 
-def is_alone(sketch: Sketch, call: ApiCall) -> bool:
-    """Whether the call holds no more than the prompt, and brings an answer that explains something; unknown sizes pass."""
-    asked, told = call.input_tokens, call.output_tokens
-    return (asked is None or asked <= sketch.chars + ALONE_TOKENS) and (told is None or told >= TOLD_TOKENS)
+def is_alone(sketch: Sketch, input_tokens: int | None) -> bool:
+    """Whether the call holds no more than the prompt."""
+    return input_tokens is None or input_tokens <= sketch.chars + ALONE_TOKENS
+
+
+def told_by(call: ApiCall) -> int:
+    """Tokens of its answer, up to `LONGEST_TOLD`; of one that is unknown or that was refused, as many as need be."""
+    tokens = call.output_tokens
+    if tokens is None or (call.status is not None and call.status >= FAILED):
+        return TOLD_TOKENS
+    return min(tokens, LONGEST_TOLD)
 
 
 def opening_of(sketch: Sketch) -> int:
@@ -195,10 +212,11 @@ _OPENINGS = 5.0
 """Heads per opening that published question lists stay below or near: MMLU 1.5, GPTeacher 8; a short prefix has all."""
 
 
-def bareness(prompts: int, alone: int, heads: float, openings: float) -> float:
-    """How many of so many prompts are bare questions; each doubt counts squared."""
+def bareness(prompts: int, alone: int, told: int, heads: float, openings: float) -> float:
+    """How many of so many prompts are bare questions; each doubt counts squared, and that of brief answers once more."""
     if prompts == 0 or heads <= 0:
         return 0.0
     heads = min(heads, float(prompts))
     varied = min(1.0, _OPENINGS * openings / heads)
-    return heads * (heads / prompts * varied) ** 2 * max(_ALONE_FLOOR, (alone / prompts) ** 2)
+    explained = min(1.0, told / (TOLD_TOKENS * prompts))
+    return heads * (heads / prompts * varied) ** 2 * max(_ALONE_FLOOR, (alone / prompts) ** 2) * explained**4
