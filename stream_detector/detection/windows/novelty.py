@@ -5,6 +5,7 @@ import math
 from msgspec import Struct, field
 
 from stream_detector.detection.windows.distinct import Distinct, SlidingDistinct, estimate
+from stream_detector.detection.windows.reaction import FAILED
 from stream_detector.domain.calls import ApiCall, Sketch
 
 DAY_S = 86_400.0
@@ -20,8 +21,6 @@ STUDY_DAY = 50.0
 HANDFUL = 5.0
 _CARRIED = 0.15
 """Share of the known shingles that may count for a later day: their estimate grows in lumps of its standard error."""
-FAILED = 400
-"""Statuses from here on bring no answer."""
 BRIEF_CHARS = 24
 """A prompt of so few characters is no question: it opens like all the others, whatever number it ends with."""
 ALONE_TOKENS = 32
@@ -192,9 +191,9 @@ def is_alone(sketch: Sketch, input_tokens: int | None) -> bool:
 
 
 def told_by(call: ApiCall) -> int:
-    """Tokens of its answer, up to `LONGEST_TOLD`; of one that is unknown or that was refused, as many as need be."""
+    """Tokens of its answer, up to `LONGEST_TOLD`; of one that is unknown, or of a call that failed, as many as need be."""
     tokens = call.output_tokens
-    if tokens is None or (call.status is not None and call.status >= FAILED):
+    if tokens is None or call.status in FAILED:
         return TOLD_TOKENS
     return min(tokens, LONGEST_TOLD)
 
